@@ -1,0 +1,203 @@
+//! The cancellation itself: its message, whose it is, and how it is raised again.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::registers;
+
+/// A cancellation: the value that [`catch_cancelled`](crate::catch_cancelled) gives.
+///
+/// It carries the message that was given to `cancel`, and its [`Origin`], so that a cancellation
+/// from outside is never mistaken for a timeout's own. It is plain data: cheap to clone, `Send` and
+/// `Sync`.
+///
+/// # In asyncio
+///
+/// `asyncio.CancelledError`. Whoever catches it and is done cleaning up should
+/// [`raise`](Self::raise) it again.
+///
+/// # Examples
+///
+/// ```
+/// use ronde_context::CancelledError;
+///
+/// let error = CancelledError::new("shutting down");
+/// assert_eq!(error.message(), Some("shutting down"));
+/// assert_eq!(error.to_string(), "cancelled: shutting down");
+/// assert_eq!(CancelledError::default().to_string(), "cancelled");
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct CancelledError {
+    message: Option<Arc<str>>,
+    origin: Origin,
+}
+
+/// Who asked for a cancellation.
+///
+/// ```
+/// use ronde_context::{CancelledError, Origin};
+///
+/// assert_eq!(CancelledError::default().origin(), Origin::Request);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Origin {
+    /// A call of `cancel` on a task or promise.
+    #[default]
+    Request,
+    /// A scope: a timeout or a group. The number is the scope's own.
+    Scope(u64),
+    /// Ctrl-C, which cancels the main task.
+    Interrupt,
+    /// The end of the program: tasks that are left over are cancelled.
+    Shutdown,
+}
+
+impl CancelledError {
+    /// Makes a cancellation with a message.
+    ///
+    /// ```
+    /// # use ronde_context::CancelledError;
+    /// assert_eq!(CancelledError::new("why").message(), Some("why"));
+    /// ```
+    pub fn new(message: impl Into<Arc<str>>) -> Self {
+        Self { message: Some(message.into()), origin: Origin::Request }
+    }
+
+    /// The same cancellation with another origin.
+    ///
+    /// ```
+    /// use ronde_context::{CancelledError, Origin};
+    /// let error = CancelledError::default().with_origin(Origin::Shutdown);
+    /// assert_eq!(error.origin(), Origin::Shutdown);
+    /// ```
+    #[must_use]
+    pub fn with_origin(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// The same cancellation without its message.
+    ///
+    /// asyncio hands the message of a cancelled task to the first who asks for it only.
+    ///
+    /// ```
+    /// # use ronde_context::CancelledError;
+    /// assert_eq!(CancelledError::new("why").without_message().message(), None);
+    /// ```
+    #[must_use]
+    pub fn without_message(mut self) -> Self {
+        self.message = None;
+        self
+    }
+
+    /// The message that was given to `cancel`, if there was one.
+    ///
+    /// ```
+    /// # use ronde_context::CancelledError;
+    /// assert_eq!(CancelledError::default().message(), None);
+    /// ```
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// Who asked.
+    ///
+    /// ```
+    /// # use ronde_context::{CancelledError, Origin};
+    /// assert_eq!(CancelledError::new("why").origin(), Origin::Request);
+    /// ```
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// Raises this cancellation: the nearest handler around the caller drops its body and gets it.
+    ///
+    /// The future never completes, so `T` can be whatever the expression needs. Python's `raise`
+    /// inside `except CancelledError`. The next handler out takes it in the same poll.
+    ///
+    /// # Panics
+    ///
+    /// When it is polled where nobody could take it: outside every ronde task and every
+    /// [`catch_cancelled`](crate::catch_cancelled).
+    ///
+    /// # Cancel safety
+    ///
+    /// **Strict.** It holds nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ronde_context::{CancelledError, catch_cancelled};
+    ///
+    /// async fn tidy_up() {}
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let outcome = catch_cancelled(async {
+    ///     let body = catch_cancelled(async { CancelledError::new("stop").raise::<u32>().await });
+    ///     match body.await {
+    ///         Ok(value) => value,
+    ///         Err(cancelled) => {
+    ///             tidy_up().await;
+    ///             cancelled.raise().await
+    ///         }
+    ///     }
+    /// })
+    /// .await;
+    /// assert_eq!(outcome.unwrap_err().message(), Some("stop"));
+    /// # });
+    /// ```
+    pub fn raise<T>(self) -> Raise<T> {
+        Raise { error: Some(self), never: PhantomData }
+    }
+}
+
+impl fmt::Debug for CancelledError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CancelledError(")?;
+        if let Some(message) = &self.message {
+            write!(f, "{message:?}")?;
+        }
+        if self.origin != Origin::Request {
+            let comma = if self.message.is_some() { ", " } else { "" };
+            write!(f, "{comma}{:?}", self.origin)?;
+        }
+        f.write_str(")")
+    }
+}
+
+impl fmt::Display for CancelledError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.message {
+            Some(message) => write!(f, "cancelled: {message}"),
+            None => f.write_str("cancelled"),
+        }
+    }
+}
+
+impl std::error::Error for CancelledError {}
+
+/// A cancellation on its way up: see [`CancelledError::raise`].
+#[derive(Debug)]
+#[must_use = "a cancellation is raised by awaiting it"]
+pub struct Raise<T> {
+    error: Option<CancelledError>,
+    never: PhantomData<fn() -> (Infallible, T)>,
+}
+
+impl<T> Future for Raise<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
+        // Polled a second time, the error is already with a handler that is still to drop us.
+        if let Some(error) = self.error.take() {
+            registers::raise(error);
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,197 @@
+//! Handlers: where a cancellation that is on its way up can be caught.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use crate::CancelledError;
+use crate::registers::{self, HandlerId};
+
+/// Runs `body` and catches a cancellation that is raised inside it.
+///
+/// When the task is cancelled while `body` is suspended, `body` is dropped, without being polled
+/// again, and the result is `Err`. The code after the `await` can then clean up, with `.await`s of
+/// its own, and either go on (the cancellation is swallowed) or
+/// [`raise`](CancelledError::raise) it again, which is what it should normally do.
+///
+/// Of several handlers around a suspended future the innermost one gets the cancellation.
+///
+/// # Cancel safety
+///
+/// Being dropped, it drops `body`, and nothing is caught: `Drop` is the hard form of cancellation.
+///
+/// # In asyncio
+///
+/// `try: await body() except asyncio.CancelledError as e: ...`
+///
+/// # Examples
+///
+/// ```
+/// use ronde_context::{CancelledError, catch_cancelled};
+///
+/// # futures_lite::future::block_on(async {
+/// assert_eq!(catch_cancelled(async { 7 }).await, Ok(7));
+///
+/// let caught = catch_cancelled(async { CancelledError::default().raise::<i32>().await }).await;
+/// assert!(caught.is_err());
+/// # });
+/// ```
+pub fn catch_cancelled<F: Future>(body: F) -> CatchCancelled<F> {
+    CatchCancelled { handler: Handler::new(), body: Some(body) }
+}
+
+pin_project! {
+    /// The future of [`catch_cancelled`].
+    #[must_use = "futures do nothing unless they are awaited"]
+    #[derive(Debug)]
+    pub struct CatchCancelled<F> {
+        handler: Handler,
+        // `None` once the body is over.
+        #[pin]
+        body: Option<F>,
+    }
+
+    impl<F> PinnedDrop for CatchCancelled<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            this.handler.drop_body(this.body);
+        }
+    }
+}
+
+impl<F: Future> Future for CatchCancelled<F> {
+    type Output = Result<F::Output, CancelledError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        match this.handler.poll_body(this.body, cx) {
+            Step::Pending => Poll::Pending,
+            Step::Returned(value) => Poll::Ready(Ok(value)),
+            Step::Cancelled(error) => Poll::Ready(Err(error)),
+        }
+    }
+}
+
+/// A handler's place among the others, and the rules by which it takes a cancellation.
+///
+/// Authors of executors meet it as the [`boundary`](Self::boundary) of a task.
+#[derive(Debug)]
+pub struct Handler {
+    /// `None` until the first poll, and again once the body is over.
+    id: Option<HandlerId>,
+    /// How many live handlers there are directly inside the body.
+    inner: u32,
+}
+
+/// What a poll of a handler's body led to.
+#[derive(Debug)]
+pub enum Step<T> {
+    /// The body is suspended.
+    Pending,
+    /// The body returned.
+    Returned(T),
+    /// The handler took a cancellation, and the body was dropped.
+    Cancelled(CancelledError),
+}
+
+impl Handler {
+    pub(crate) fn new() -> Self {
+        Self { id: None, inner: 0 }
+    }
+
+    /// The outermost handler of a task. Poll it between [`enter`](crate::executor::enter) and
+    /// [`leave`](crate::executor::leave).
+    pub fn boundary() -> Self {
+        Self { id: Some(registers::ROOT), inner: 0 }
+    }
+
+    /// Polls the body, or drops it if it is this handler's turn to take an armed cancellation.
+    ///
+    /// # Panics
+    ///
+    /// When the body is over, as any future polled after its end.
+    pub fn poll_body<F: Future>(
+        &mut self,
+        mut body: Pin<&mut Option<F>>,
+        cx: &mut Context<'_>,
+    ) -> Step<F::Output> {
+        let id = *self.id.get_or_insert_with(registers::link);
+        let within = Within::enter(id, &mut self.inner);
+
+        // Nothing in the body takes a value that would then be lost: it isn't polled at all.
+        let polled = if registers::armed_for_innermost() && within.has_no_handlers() {
+            Poll::Pending
+        } else {
+            let body = body.as_mut().as_pin_mut().expect("a finished future was polled again");
+            body.poll(cx)
+        };
+
+        let taken = registers::take_armed_for(id);
+        let step = match (polled, taken) {
+            (Poll::Pending, None) => return Step::Pending,
+            (Poll::Pending, Some(error)) => {
+                // Destructors may ask why they run, so the cancellation stays armed meanwhile.
+                registers::arm(error);
+                body.set(None);
+                Step::Cancelled(
+                    registers::take_armed_for(id).expect("nothing is polled while a body drops"),
+                )
+            }
+            (Poll::Ready(value), taken) => {
+                if let Some(error) = taken {
+                    registers::give_back(error);
+                }
+                Step::Returned(value)
+            }
+        };
+        drop(within);
+        self.unlink();
+        step
+    }
+
+    /// Drops the body, if it isn't over, under this handler's own count of inner handlers.
+    pub fn drop_body<F>(&mut self, mut body: Pin<&mut Option<F>>) {
+        if body.is_none() {
+            return;
+        }
+        if let Some(id) = self.id {
+            let within = Within::enter(id, &mut self.inner);
+            body.set(None);
+            drop(within);
+        }
+        self.unlink();
+    }
+
+    fn unlink(&mut self) {
+        if self.id.take().is_some_and(|id| id != registers::ROOT) {
+            registers::unlink();
+        }
+    }
+}
+
+/// While it lives, the handler is the enclosing one. Also when its body panics.
+struct Within<'a> {
+    inner: &'a mut u32,
+    outside: (HandlerId, u32),
+}
+
+impl<'a> Within<'a> {
+    fn enter(id: HandlerId, inner: &'a mut u32) -> Self {
+        let outside = registers::swap_enclosing(id, *inner);
+        Self { inner, outside }
+    }
+
+    /// Only true right after `enter`.
+    fn has_no_handlers(&self) -> bool {
+        *self.inner == 0
+    }
+}
+
+impl Drop for Within<'_> {
+    fn drop(&mut self) {
+        let (_, inner) = registers::swap_enclosing(self.outside.0, self.outside.1);
+        *self.inner = inner;
+    }
+}

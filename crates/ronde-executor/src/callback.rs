@@ -1,0 +1,118 @@
+//! Callbacks: closures that the executor runs once.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::rc::Rc;
+
+use crate::error::PanicError;
+use crate::failure::{ExceptionContext, Failure};
+
+/// A callback that has been queued, and can still be cancelled.
+///
+/// Dropping the handle does not cancel the callback.
+///
+/// # In asyncio
+///
+/// `asyncio.Handle`.
+///
+/// # Examples
+///
+/// ```
+/// # use ronde_executor::Executor;
+/// let executor = Executor::new(|| {});
+/// let handle = executor.call_soon(|| panic!("never called"));
+/// handle.cancel();
+/// executor.run_batch();
+/// assert!(handle.cancelled());
+/// ```
+#[derive(Clone)]
+pub struct Handle {
+    callback: Rc<dyn Callback>,
+}
+
+trait Callback {
+    fn run(&self);
+    fn cancel(&self);
+    fn state(&self) -> State;
+    fn created_at(&self) -> &'static Location<'static>;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Queued,
+    Run,
+    Cancelled,
+}
+
+struct Once<F> {
+    closure: RefCell<Option<F>>,
+    state: Cell<State>,
+    created_at: &'static Location<'static>,
+}
+
+impl<F: FnOnce()> Callback for Once<F> {
+    fn run(&self) {
+        let Some(closure) = self.closure.take() else { return };
+        self.state.set(State::Run);
+        closure();
+    }
+
+    fn cancel(&self) {
+        if self.state.get() == State::Queued {
+            self.state.set(State::Cancelled);
+            // What the closure holds is released now and not when its turn comes.
+            drop(self.closure.take());
+        }
+    }
+
+    fn state(&self) -> State {
+        self.state.get()
+    }
+
+    fn created_at(&self) -> &'static Location<'static> {
+        self.created_at
+    }
+}
+
+impl Handle {
+    #[track_caller]
+    pub(crate) fn new(closure: impl FnOnce() + 'static) -> Self {
+        Self {
+            callback: Rc::new(Once {
+                closure: RefCell::new(Some(closure)),
+                state: Cell::new(State::Queued),
+                created_at: Location::caller(),
+            }),
+        }
+    }
+
+    /// Sees to it that the callback isn't called. Does nothing if it has been.
+    pub fn cancel(&self) {
+        self.callback.cancel();
+    }
+
+    /// Was it cancelled before it could be called?
+    pub fn cancelled(&self) -> bool {
+        self.callback.state() == State::Cancelled
+    }
+
+    /// Calls it, unless it has been called or cancelled. Returns the panic it ended in.
+    pub(crate) fn run(&self) -> Result<(), ExceptionContext> {
+        catch_unwind(AssertUnwindSafe(|| self.callback.run())).map_err(|payload| ExceptionContext {
+            created_at: Some(self.callback.created_at()),
+            ..ExceptionContext::new("a callback failed", Failure::Panic(PanicError::new(payload)))
+        })
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.callback.state() {
+            State::Queued => "",
+            State::Run => " run",
+            State::Cancelled => " cancelled",
+        };
+        write!(f, "<Handle{state} created at {}>", self.callback.created_at())
+    }
+}

@@ -1,0 +1,78 @@
+//! What runs on this thread right now: the executor, and the task.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::executor::Shared;
+use crate::task::TaskRef;
+
+#[derive(Default)]
+struct Current {
+    executor: Option<Rc<Shared>>,
+    task: Option<TaskRef>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Current> =
+        const { RefCell::new(Current { executor: None, task: None }) };
+}
+
+/// Calls `f` with the executor that is current on this thread, if there is one.
+pub(crate) fn with_executor<R>(f: impl FnOnce(&Rc<Shared>) -> R) -> Option<R> {
+    // A waker may be used by a destructor of another thread-local value, after ours has run.
+    CURRENT.try_with(|current| current.borrow().executor.as_ref().map(f)).ok().flatten()
+}
+
+/// The task that runs on this thread right now, or `None`, as in a callback.
+///
+/// # In asyncio
+///
+/// `asyncio.current_task`.
+///
+/// # Examples
+///
+/// ```
+/// use ronde_executor::{Executor, current_task};
+///
+/// let executor = Executor::new(|| {});
+/// let task = executor.spawn(async { current_task().unwrap().name().to_string() });
+/// executor.run_batch();
+/// assert_eq!(task.result().unwrap(), "Task-1");
+/// assert!(current_task().is_none());
+/// ```
+pub fn current_task() -> Option<TaskRef> {
+    CURRENT.with(|current| current.borrow().task.clone())
+}
+
+pub(crate) fn is_current_task(is_it: impl FnOnce(&TaskRef) -> bool) -> bool {
+    CURRENT.with(|current| current.borrow().task.as_ref().is_some_and(is_it))
+}
+
+/// Makes `task` the current one (or none) and returns the one that was.
+pub(crate) fn replace_task(task: Option<TaskRef>) -> Option<TaskRef> {
+    CURRENT.with(|current| std::mem::replace(&mut current.borrow_mut().task, task))
+}
+
+/// While it lives, `executor` is the current one.
+pub(crate) struct Entered {
+    previous: Option<Rc<Shared>>,
+}
+
+impl Entered {
+    pub(crate) fn new(executor: Rc<Shared>) -> Self {
+        Self { previous: replace_executor(Some(executor)) }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        // The executor may be dropped here, and its tasks with it: not under the borrow.
+        let _last = replace_executor(self.previous.take());
+    }
+}
+
+fn replace_executor(executor: Option<Rc<Shared>>) -> Option<Rc<Shared>> {
+    CURRENT
+        .try_with(|current| std::mem::replace(&mut current.borrow_mut().executor, executor))
+        .unwrap_or_default()
+}

@@ -1,0 +1,301 @@
+//! The executor: a ready queue, and the tasks that use it.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::rc::{Rc, Weak};
+use std::task::Waker;
+
+use slab::Slab;
+
+use crate::batch::{self, Entry, Ready};
+use crate::callback::Handle;
+use crate::current::Entered;
+use crate::failure::ExceptionContext;
+use crate::remote::{Arrival, Remote};
+use crate::task::{Task, TaskRef};
+
+/// Runs tasks and callbacks on one thread, in the order in which they became ready.
+///
+/// It never waits: [`run_batch`](Self::run_batch) returns when the batch is done, and a loop around
+/// it decides what to do when nothing is ready. See the [crate's documentation](crate).
+///
+/// Cloning it gives another handle to the same executor.
+#[derive(Clone)]
+pub struct Executor {
+    pub(crate) shared: Rc<Shared>,
+}
+
+/// A handle that doesn't keep the executor alive.
+#[derive(Clone)]
+pub struct WeakExecutor {
+    shared: Weak<Shared>,
+}
+
+/// Counts for debugging and for tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Tasks that are not done.
+    pub tasks: usize,
+    /// Entries in the ready queue.
+    pub ready: usize,
+    /// Tasks created since the beginning.
+    pub created: u64,
+}
+
+pub(crate) struct Shared {
+    pub(crate) ready: Ready,
+    pub(crate) remote: Remote,
+    /// The tasks that are not done. A task keeps its index.
+    pub(crate) tasks: RefCell<Slab<TaskRef>>,
+    created: Cell<u64>,
+    closed: Cell<bool>,
+    exception_handler: RefCell<Option<ExceptionHandler>>,
+}
+
+type ExceptionHandler = Rc<dyn Fn(&ExceptionContext)>;
+
+impl Executor {
+    /// Makes an executor.
+    ///
+    /// `notify` is called, on any thread, when something arrived from another thread: it should
+    /// end whatever wait the loop is in, so that it calls [`drain_remote`](Self::drain_remote).
+    pub fn new(notify: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            shared: Rc::new(Shared {
+                ready: Ready::default(),
+                remote: Remote::new(Box::new(notify)),
+                tasks: RefCell::new(Slab::new()),
+                created: Cell::new(0),
+                closed: Cell::new(false),
+                exception_handler: RefCell::new(None),
+            }),
+        }
+    }
+
+    /// Starts a task: its first step runs in the next batch, never in here.
+    ///
+    /// # Panics
+    ///
+    /// If the executor is closed.
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> Task<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        assert!(!self.is_closed(), "a task was created on a closed event loop");
+        Task::spawn(&self.shared, future, Location::caller())
+    }
+
+    /// Queues a callback for the next batch.
+    ///
+    /// A panic in it goes to the [exception handler](Self::set_exception_handler).
+    ///
+    /// # Panics
+    ///
+    /// If the executor is closed.
+    #[track_caller]
+    pub fn call_soon(&self, callback: impl FnOnce() + 'static) -> Handle {
+        assert!(!self.is_closed(), "`call_soon` on a closed event loop");
+        let handle = Handle::new(callback);
+        self.shared.ready.push(Entry::Callback(handle.clone()));
+        handle
+    }
+
+    /// Queues a callback that exists already: a timer that is due.
+    pub fn call_handle(&self, handle: Handle) {
+        self.shared.ready.push(Entry::Callback(handle));
+    }
+
+    /// Makes a callback without queueing it; [`call_handle`](Self::call_handle) does that.
+    #[track_caller]
+    pub fn make_handle(&self, callback: impl FnOnce() + 'static) -> Handle {
+        Handle::new(callback)
+    }
+
+    /// Queues a callback that may run many times: a source that became ready.
+    pub fn call_repeated(&self, callback: Rc<dyn Fn()>) {
+        self.shared.ready.push(Entry::Repeated(callback));
+    }
+
+    /// Queues a wake-up: the task runs in the batch after the next.
+    pub fn wake_soon(&self, waker: Waker) {
+        self.shared.ready.push(Entry::Wake(waker));
+    }
+
+    /// Makes this the current executor of the thread while `f` runs.
+    ///
+    /// Wake-ups from inside `f` go straight to the ready queue.
+    pub fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _entered = Entered::new(self.shared.clone());
+        f()
+    }
+
+    /// Runs what is ready now, and nothing that becomes ready meanwhile. Returns how many entries
+    /// that were.
+    pub fn run_batch(&self) -> usize {
+        self.enter(|| batch::run(&self.shared))
+    }
+
+    /// Moves what has arrived from other threads to the ready queue.
+    pub fn drain_remote(&self) {
+        if self.shared.remote.shared.has_arrivals() {
+            self.shared.drain_remote();
+        }
+    }
+
+    /// How many entries are ready.
+    pub fn ready(&self) -> usize {
+        self.shared.ready.len()
+    }
+
+    /// The executor as other threads see it.
+    pub fn remote(&self) -> Remote {
+        self.shared.remote.clone()
+    }
+
+    /// The tasks that are not done, in the order of their creation.
+    pub fn all_tasks(&self) -> Vec<TaskRef> {
+        let mut tasks: Vec<_> =
+            self.shared.tasks.borrow().iter().map(|(_, task)| task.clone()).collect();
+        tasks.sort_by_key(TaskRef::id);
+        tasks
+    }
+
+    /// Counts.
+    pub fn statistics(&self) -> Statistics {
+        Statistics {
+            tasks: self.shared.tasks.borrow().len(),
+            ready: self.ready(),
+            created: self.shared.created.get(),
+        }
+    }
+
+    /// Sets what is called with failures that nobody else sees; `None` brings back the default,
+    /// [`ExceptionContext::report`].
+    pub fn set_exception_handler(&self, handler: Option<Rc<dyn Fn(&ExceptionContext)>>) {
+        let _previous = self.shared.exception_handler.replace(handler);
+    }
+
+    /// The handler that was set, if one was.
+    pub fn exception_handler(&self) -> Option<Rc<dyn Fn(&ExceptionContext)>> {
+        self.shared.exception_handler.borrow().clone()
+    }
+
+    /// Calls the exception handler.
+    pub fn call_exception_handler(&self, context: &ExceptionContext) {
+        self.shared.call_exception_handler(context);
+    }
+
+    /// Drops all tasks and callbacks, and takes no more.
+    ///
+    /// The hard end: coroutines are dropped where they are suspended, and nothing in them can wait.
+    /// Cancel the tasks and await them first.
+    ///
+    /// # Panics
+    ///
+    /// If called from inside [`run_batch`](Self::run_batch).
+    pub fn close(&self) {
+        self.shared.close();
+    }
+
+    /// Was it closed?
+    pub fn is_closed(&self) -> bool {
+        self.shared.closed.get()
+    }
+
+    /// A handle that doesn't keep the executor alive.
+    pub fn downgrade(&self) -> WeakExecutor {
+        WeakExecutor { shared: Rc::downgrade(&self.shared) }
+    }
+}
+
+impl WeakExecutor {
+    /// The executor, if it is still there.
+    pub fn upgrade(&self) -> Option<Executor> {
+        self.shared.upgrade().map(|shared| Executor { shared })
+    }
+}
+
+impl Shared {
+    pub(crate) fn next_task_number(&self) -> u64 {
+        let number = self.created.get() + 1;
+        self.created.set(number);
+        number
+    }
+
+    pub(crate) fn call_exception_handler(&self, context: &ExceptionContext) {
+        let handler = self.exception_handler.borrow().clone();
+        match handler {
+            Some(handler) => handler(context),
+            None => context.report(),
+        }
+    }
+
+    fn drain_remote(&self) {
+        for arrival in self.remote.shared.arrivals() {
+            self.ready.push(match arrival {
+                Arrival::Step(runnable) => Entry::Step(runnable),
+                Arrival::Call(call) => Entry::Callback(Handle::new(move || call.run())),
+            });
+        }
+    }
+
+    fn close(self: &Rc<Self>) {
+        if self.closed.replace(true) {
+            return;
+        }
+        self.remote.close();
+        let _entered = Entered::new(self.clone());
+        loop {
+            let tasks: Vec<TaskRef> =
+                self.tasks.borrow().iter().map(|(_, task)| task.clone()).collect();
+            if tasks.is_empty() {
+                break;
+            }
+            for task in &tasks {
+                task.abandon();
+            }
+            // An abandoned task drops its coroutine at its next step. The step is in our queue, or
+            // in the remote one, or another thread is just about to push it there: then we wait
+            // for it. Destructors may have created something new, hence the loop.
+            self.drain_remote();
+            if self.discard() == 0 {
+                std::thread::yield_now();
+            }
+        }
+        self.drain_remote();
+        while self.discard() > 0 {}
+    }
+
+    /// Empties the ready queue: steps run (to drop their coroutines), callbacks don't.
+    fn discard(&self) -> usize {
+        let entries = self.ready.take();
+        let count = entries.len();
+        for entry in entries {
+            match entry {
+                Entry::Step(runnable) => {
+                    runnable.run();
+                }
+                Entry::Callback(handle) => handle.cancel(),
+                Entry::Wake(_) | Entry::Repeated(_) => {}
+            }
+        }
+        count
+    }
+}
+
+impl fmt::Debug for Executor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Executor").field("statistics", &self.statistics()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for WeakExecutor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakExecutor")
+    }
+}

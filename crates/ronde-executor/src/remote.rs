@@ -1,0 +1,181 @@
+//! The executor as other threads see it.
+
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use concurrent_queue::ConcurrentQueue;
+
+use crate::spawn::Runnable;
+
+type Closure = Box<dyn FnOnce() + Send>;
+
+/// Sends closures and wake-ups to an executor from any thread.
+///
+/// Cheap to clone, `Send` and `Sync`. It may outlive the executor.
+///
+/// # Examples
+///
+/// ```
+/// # use ronde_executor::Executor;
+/// let executor = Executor::new(|| {});
+/// let remote = executor.remote();
+/// std::thread::spawn(move || remote.call_soon_threadsafe(|| println!("hello")).unwrap())
+///     .join()
+///     .unwrap();
+/// executor.drain_remote();
+/// assert_eq!(executor.run_batch(), 1);
+/// ```
+#[derive(Clone)]
+pub struct Remote {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    queue: ConcurrentQueue<ManuallyDrop<Arrival>>,
+    /// Set by the first who pushes, cleared by the executor before it pops: all others in between
+    /// know that a notification is on its way.
+    notified: AtomicBool,
+    closed: AtomicBool,
+    notify: Box<dyn Fn() + Send + Sync>,
+}
+
+/// What arrives from elsewhere.
+///
+/// A runnable may hold a future that isn't `Send`. It is dropped on the executor's thread or, if
+/// that has forgotten its executor, never: hence the `ManuallyDrop` in the queue.
+pub(crate) enum Arrival {
+    Step(Runnable),
+    Call(Call),
+}
+
+pub(crate) struct Call {
+    closure: Closure,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Call {
+    pub(crate) fn run(self) {
+        if !self.cancelled.load(Ordering::Acquire) {
+            (self.closure)();
+        }
+    }
+}
+
+/// A callback that was sent from another thread, and can still be cancelled, from any thread.
+///
+/// # In asyncio
+///
+/// What `loop.call_soon_threadsafe` returns.
+#[derive(Clone, Debug)]
+pub struct RemoteHandle {
+    cancelled: Arc<AtomicBool>,
+}
+
+impl RemoteHandle {
+    /// Sees to it that the callback isn't called. Does nothing if it has been.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Release);
+    }
+
+    /// Was `cancel` called?
+    pub fn cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+    }
+}
+
+/// The loop is closed: nothing runs on it any more.
+///
+/// # In asyncio
+///
+/// `RuntimeError: Event loop is closed`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClosedError;
+
+impl fmt::Display for ClosedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the event loop is closed")
+    }
+}
+
+impl std::error::Error for ClosedError {}
+
+impl Remote {
+    pub(crate) fn new(notify: Box<dyn Fn() + Send + Sync>) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                queue: ConcurrentQueue::unbounded(),
+                notified: AtomicBool::new(false),
+                closed: AtomicBool::new(false),
+                notify,
+            }),
+        }
+    }
+
+    /// Queues a closure, to run on the executor's thread.
+    ///
+    /// May be called from any thread, and from code that runs on the executor itself.
+    ///
+    /// # Errors
+    ///
+    /// [`ClosedError`] if the executor is closed. One that is being closed at the same moment may
+    /// accept the closure and drop it.
+    pub fn call_soon_threadsafe(
+        &self,
+        closure: impl FnOnce() + Send + 'static,
+    ) -> Result<RemoteHandle, ClosedError> {
+        if self.is_closed() {
+            return Err(ClosedError);
+        }
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let call = Call { closure: Box::new(closure), cancelled: cancelled.clone() };
+        self.shared.push(Arrival::Call(call));
+        Ok(RemoteHandle { cancelled })
+    }
+
+    /// Has the executor been closed?
+    pub fn is_closed(&self) -> bool {
+        self.shared.closed.load(Ordering::Acquire)
+    }
+
+    /// Do both belong to the same executor?
+    pub fn same_executor(&self, other: &Remote) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    pub(crate) fn close(&self) {
+        self.shared.closed.store(true, Ordering::Release);
+    }
+}
+
+impl Shared {
+    pub(crate) fn push(&self, arrival: Arrival) {
+        // The queue is never closed, so there is always room.
+        let _ = self.queue.push(ManuallyDrop::new(arrival));
+        // `AcqRel`, and likewise in `arrivals`: if we read `true`, whoever clears the flag
+        // afterwards sees our entry; if we read `false`, it is we who notify.
+        if !self.notified.swap(true, Ordering::AcqRel) {
+            (self.notify)();
+        }
+    }
+
+    /// Has anything arrived?
+    #[inline]
+    pub(crate) fn has_arrivals(&self) -> bool {
+        self.notified.load(Ordering::Acquire)
+    }
+
+    /// Takes out what has arrived. Only the executor's own thread may call it.
+    pub(crate) fn arrivals(&self) -> impl Iterator<Item = Arrival> + '_ {
+        self.notified.swap(false, Ordering::AcqRel);
+        std::iter::from_fn(|| self.queue.pop().ok().map(ManuallyDrop::into_inner))
+    }
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote").field("closed", &self.is_closed()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,127 @@
+//! Cancelling a task: where the request goes, and when it is delivered.
+
+use std::fmt;
+use std::rc::Rc;
+
+use ronde_context::{Awaited, CancelStep, CancelledError, Wait, cancel};
+
+use super::record::{FORWARDED, Header, REQUESTED, Record, STICKY, State};
+use crate::current::{self, Entered};
+use crate::error::TaskError;
+
+impl<T: 'static> Awaited for Record<T> {
+    fn is_done(&self) -> bool {
+        self.header.is_done()
+    }
+
+    fn take_cancelled(&self) -> Option<CancelledError> {
+        if self.header.state.get() != State::Cancelled {
+            return None;
+        }
+        match self.header.take_error() {
+            Some(TaskError::Cancelled(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    fn cancel_step(&self, error: &CancelledError) -> CancelStep {
+        self.header.cancel_step(error)
+    }
+
+    fn request(&self, error: &CancelledError) {
+        self.header.request(error);
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<Task '{}'>", self.header.name())
+    }
+}
+
+impl Header {
+    fn cancel_step(&self, error: &CancelledError) -> CancelStep {
+        if self.is_done() {
+            return CancelStep::Refused;
+        }
+        self.cancelling.set(self.cancelling.get().saturating_add(1));
+        match self.cancellable_wait() {
+            Some(target) => {
+                self.flags.set(FORWARDED);
+                CancelStep::Forward(target)
+            }
+            None => {
+                self.request(error);
+                CancelStep::Accepted
+            }
+        }
+    }
+
+    /// What the task waits for, if that can be cancelled in its stead.
+    ///
+    /// "Not done" matters: if it is done, the task's wake-up is on its way, and the cancellation is
+    /// the task's own. While the task is running, it waits for nothing.
+    fn cancellable_wait(&self) -> Option<Rc<dyn Awaited>> {
+        match &*self.waiting.borrow() {
+            Some(Wait::For(target)) if !target.is_done() => Some(target.clone()),
+            _ => None,
+        }
+    }
+
+    /// Leaves the request with the task, and wakes it.
+    pub(super) fn request(&self, error: &CancelledError) {
+        if !self.flags.any(STICKY) {
+            *self.requested.borrow_mut() = Some(error.clone());
+            self.flags.set(REQUESTED);
+        }
+        // The request of a task that is being polled is delivered when it suspends.
+        let running = current::is_current_task(|task| std::ptr::eq(task.header(), self));
+        if !running && self.wake() {
+            self.flags.set(STICKY);
+        }
+    }
+
+    /// Wakes the task. Returns whether it was asleep: no wake-up was on its way.
+    fn wake(&self) -> bool {
+        let waker = self.waker.borrow().clone();
+        let (Some(waker), Some(executor)) = (waker, self.executor.upgrade()) else { return false };
+        // Entered, so that the wake-up goes to this queue, where it can be seen.
+        let _entered = Entered::new(executor.clone());
+        let before = executor.ready.len();
+        waker.wake();
+        executor.ready.len() > before
+    }
+
+    /// The cancellation to deliver at the step that begins now.
+    pub(super) fn take_due(&self, waiting: Option<Wait>) -> Option<CancelledError> {
+        let requested = self.requested.take();
+        self.flags.clear(REQUESTED | STICKY | FORWARDED);
+        // If what the task waited for is itself cancelled, that is the error which arrives. A
+        // cancellation that was forwarded and swallowed leaves nothing to deliver.
+        let through = match waiting {
+            Some(Wait::For(target)) => target.take_cancelled(),
+            _ => None,
+        };
+        through.or(requested)
+    }
+
+    /// A request that was made while the task ran, now that it suspends. Returns whether the task
+    /// must be woken to take it: else what the task waits for has been cancelled.
+    pub(super) fn deliver_at_suspension(&self) -> bool {
+        let Some(target) = self.cancellable_wait() else { return true };
+        let Some(error) = self.requested.borrow().clone() else { return false };
+        if !cancel(target, &error) {
+            return true;
+        }
+        self.requested.take();
+        self.flags.clear(REQUESTED | STICKY);
+        self.flags.set(FORWARDED);
+        false
+    }
+
+    /// Takes a request back that has not been delivered. One that stands can't be.
+    pub(super) fn withdraw(&self) {
+        if !self.flags.any(STICKY) {
+            self.requested.take();
+            self.flags.clear(REQUESTED);
+        }
+    }
+}

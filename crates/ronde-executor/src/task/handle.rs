@@ -1,0 +1,202 @@
+//! The typed handle to a task.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::ops::Deref;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use super::coroutine;
+use super::join::{JoinTask, Waiter};
+use super::record::Record;
+use super::reference::TaskRef;
+use crate::error::TaskError;
+use crate::executor::Shared;
+
+/// A future that runs by itself, and the way to its result.
+///
+/// - `task.await` waits for the task and moves the result out.
+/// - `(&task).await` waits and leaves the result where it is: it can be asked for again, and by
+///   others. It needs `T: Clone`.
+/// - [`result`](Self::result) and [`with_result`](Self::with_result) ask without waiting.
+///
+/// Everything that doesn't need the result's type is on [`TaskRef`], which a `Task` derefs to.
+/// Dropping a task detaches it; it runs on. Several owners share one by way of `Rc<Task<T>>`.
+///
+/// # Cancel safety
+///
+/// **Strict.** Dropping the future that waits changes nothing. *Cancelling* the waiting task cancels
+/// the awaited one, as in asyncio; `shield` prevents that. If the awaited task then ends cancelled,
+/// the cancellation is raised in the waiting task. If it was cancelled by somebody else, the await
+/// gives [`TaskError::Cancelled`], and the waiting task goes on.
+///
+/// # In asyncio
+///
+/// `asyncio.Task`.
+///
+/// # Examples
+///
+/// ```
+/// use ronde_executor::Executor;
+///
+/// let executor = Executor::new(|| {});
+/// let task = executor.spawn(async { String::from("done") });
+/// let other = executor.spawn(async move {
+///     let again = (&task).await.unwrap();
+///     again == task.await.unwrap()
+/// });
+/// while executor.run_batch() > 0 {}
+/// assert!(other.result().unwrap());
+/// ```
+#[must_use = "dropping a task detaches it: call `detach` to say so"]
+pub struct Task<T> {
+    record: Rc<Record<T>>,
+    /// The same record, untyped, so that `Deref` can give a reference to it.
+    untyped: TaskRef,
+    waiter: Waiter,
+}
+
+impl<T: 'static> Task<T> {
+    pub(crate) fn spawn<F>(
+        executor: &Rc<Shared>,
+        future: F,
+        created_at: &'static Location<'static>,
+    ) -> Self
+    where
+        F: Future<Output = T> + 'static,
+    {
+        let record = coroutine::start(executor, future, created_at);
+        Self { untyped: TaskRef::new(record.clone()), record, waiter: Waiter::default() }
+    }
+
+    /// Asks the task to cancel. Returns false if it is done already.
+    ///
+    /// If the task waits for another task or a promise, that one is cancelled, and the cancellation
+    /// comes back through it. Else the task is woken, and its innermost
+    /// [handler](ronde_context::catch_cancelled) gets the cancellation at its next step; without
+    /// one the task ends cancelled. Before its first step a task that is cancelled never runs; a
+    /// task that cancels itself runs on to its next suspension.
+    ///
+    /// # In asyncio
+    ///
+    /// `Task.cancel`. With a message: [`cancel_msg`](TaskRef::cancel_msg).
+    pub fn cancel(&self) -> bool {
+        self.untyped.cancel()
+    }
+
+    /// The result, of a task that is done.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidStateError::Pending`](crate::InvalidStateError::Pending) if the task isn't done; what
+    /// it ended with, if it was cancelled or panicked; and
+    /// [`InvalidStateError::Taken`](crate::InvalidStateError::Taken) if an await has moved the value
+    /// out.
+    pub fn result(&self) -> Result<T, TaskError>
+    where
+        T: Clone,
+    {
+        self.record.read_outcome(T::clone)
+    }
+
+    /// Calls `read` with the result of a task that is done.
+    ///
+    /// # Errors
+    ///
+    /// As [`result`](Self::result).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_executor::Executor;
+    /// # let executor = Executor::new(|| {});
+    /// let task = executor.spawn(async { std::io::Error::other("can't be cloned") });
+    /// executor.run_batch();
+    /// assert_eq!(task.with_result(|error| error.to_string()).unwrap(), "can't be cloned");
+    /// ```
+    pub fn with_result<R>(&self, read: impl FnOnce(&T) -> R) -> Result<R, TaskError> {
+        self.record.read_outcome(read)
+    }
+
+    /// Moves the result out of a task that is done, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`result`](Self::result).
+    pub fn take_result(&self) -> Result<T, TaskError> {
+        self.record.take_outcome()
+    }
+
+    /// Lets the task run on by itself. Its failure, if it fails, is reported.
+    pub fn detach(self) {}
+
+    /// Names the task, for `let task = loop.create_task(...).named("reader")`.
+    pub fn named(self, name: impl Into<Rc<str>>) -> Self {
+        self.set_name(name);
+        self
+    }
+
+    pub(super) fn record(&self) -> &Rc<Record<T>> {
+        &self.record
+    }
+}
+
+impl<T> Deref for Task<T> {
+    type Target = TaskRef;
+
+    fn deref(&self) -> &TaskRef {
+        &self.untyped
+    }
+}
+
+impl<T> AsRef<TaskRef> for Task<T> {
+    fn as_ref(&self) -> &TaskRef {
+        &self.untyped
+    }
+}
+
+impl<T> From<&Task<T>> for TaskRef {
+    fn from(task: &Task<T>) -> TaskRef {
+        task.untyped.clone()
+    }
+}
+
+impl<T: 'static> Future for Task<T> {
+    type Output = Result<T, TaskError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        match this.waiter.poll(&this.untyped, cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+            Poll::Ready(Ok(())) => Poll::Ready(this.record.take_outcome()),
+        }
+    }
+}
+
+impl<T> Unpin for Task<T> {}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.waiter.forget(&self.untyped);
+    }
+}
+
+impl<'a, T: Clone + 'static> IntoFuture for &'a Task<T> {
+    type Output = Result<T, TaskError>;
+    type IntoFuture = JoinTask<'a, T>;
+
+    fn into_future(self) -> JoinTask<'a, T> {
+        JoinTask::new(self)
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Task<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.record.value.try_borrow();
+        let value = value.as_ref().ok().and_then(|value| value.as_ref());
+        self.record.header.write_debug(f, value.map(|value| value as &dyn fmt::Debug))
+    }
+}

@@ -1,0 +1,24 @@
+//! Tasks.
+//!
+//! ```text
+//!              first step             returns, panics, or is cancelled
+//!   scheduled ------------> running ----------------------------------> done
+//!                            |   ^
+//!                   suspends |   | woken, or cancelled
+//!                            v   |
+//!                          suspended
+//! ```
+//!
+//! [`record`] is what a task is known by, [`coroutine`] what runs it, [`cancel`] how it is
+//! cancelled; [`handle`], [`reference`] and [`join`] are what users hold and await.
+
+mod cancel;
+mod coroutine;
+mod handle;
+mod join;
+mod record;
+mod reference;
+
+pub use handle::Task;
+pub use join::{JoinRef, JoinTask};
+pub use reference::{TaskId, TaskRef};

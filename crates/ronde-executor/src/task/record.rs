@@ -1,0 +1,297 @@
+//! The record of a task: everything but its coroutine.
+
+use std::any::type_name;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::panic::Location;
+use std::rc::{Rc, Weak};
+use std::task::Waker;
+
+use ronde_context::{Awaited, CancelledError, Wait};
+
+use super::reference::TaskRef;
+use crate::batch::Entry;
+use crate::callback::Handle;
+use crate::error::{InvalidStateError, TaskError};
+use crate::executor::Shared;
+use crate::failure::{ExceptionContext, Failure, is_err};
+use crate::listeners::{Listener, Listeners};
+
+pub(crate) type DoneCallback = Box<dyn FnOnce(&TaskRef)>;
+
+/// A task's record, with room for its value.
+pub(crate) struct Record<T> {
+    pub(crate) header: Header,
+    pub(crate) value: RefCell<Option<T>>,
+}
+
+/// The part of a record that doesn't depend on the type of the result.
+pub(crate) struct Header {
+    pub(crate) number: u64,
+    pub(crate) executor: Weak<Shared>,
+    pub(crate) coroutine: &'static str,
+    pub(crate) created_at: &'static Location<'static>,
+    /// `None` means `Task-<number>`, which is only put together when somebody asks.
+    pub(crate) name: RefCell<Option<Rc<str>>>,
+    pub(crate) state: Cell<State>,
+    pub(crate) flags: Flags,
+    /// How many cancellations were asked for and not taken back.
+    pub(crate) cancelling: Cell<u32>,
+    /// Where the task is in `Shared::tasks`.
+    pub(crate) index: Cell<usize>,
+    /// Invariant: `Some` exactly while `REQUESTED` is set.
+    pub(crate) requested: RefCell<Option<CancelledError>>,
+    /// What the coroutine is suspended on. Invariant: `None` once done, lest a chain of finished
+    /// tasks hold one another and be dropped by recursion.
+    pub(crate) waiting: RefCell<Option<Wait>>,
+    /// Wakes the task. It keeps the allocation of the coroutine alive until the task is done.
+    pub(crate) waker: RefCell<Option<Waker>>,
+    /// Why there is no value. Invariant: `Some` exactly in the states `Cancelled` and `Panicked`.
+    pub(crate) error: RefCell<Option<TaskError>>,
+    pub(crate) listeners: RefCell<Listeners<DoneCallback>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Pending,
+    Returned,
+    Cancelled,
+    Panicked,
+}
+
+/// All that is rare, in one byte, so that the usual poll makes one test.
+#[derive(Default)]
+pub(crate) struct Flags(Cell<u8>);
+
+/// A cancellation waits to be delivered.
+pub(crate) const REQUESTED: u8 = 1;
+/// The request stands: a later one doesn't replace its message. It was made while the task was
+/// suspended, where asyncio would have cancelled the future at once.
+pub(crate) const STICKY: u8 = 1 << 1;
+/// A cancellation was passed on to what the task waits for.
+pub(crate) const FORWARDED: u8 = 1 << 2;
+/// The executor is being closed: the coroutine is dropped at its next step.
+pub(crate) const ABANDONED: u8 = 1 << 3;
+/// Somebody has looked at the outcome.
+pub(crate) const OBSERVED: u8 = 1 << 4;
+/// The first step has been made.
+pub(crate) const STARTED: u8 = 1 << 5;
+
+impl Flags {
+    #[inline]
+    pub(crate) fn any(&self, mask: u8) -> bool {
+        self.0.get() & mask != 0
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, mask: u8) {
+        self.0.set(self.0.get() | mask);
+    }
+
+    #[inline]
+    pub(crate) fn clear(&self, mask: u8) {
+        self.0.set(self.0.get() & !mask);
+    }
+}
+
+/// A record whose type of result is forgotten.
+pub(crate) trait AnyTask: Awaited {
+    fn header(&self) -> &Header;
+    fn awaited(self: Rc<Self>) -> Rc<dyn Awaited>;
+    /// Did it panic, or return an `Err`?
+    fn has_failed(&self) -> bool;
+}
+
+impl<T: 'static> AnyTask for Record<T> {
+    fn header(&self) -> &Header {
+        &self.header
+    }
+
+    fn awaited(self: Rc<Self>) -> Rc<dyn Awaited> {
+        self
+    }
+
+    fn has_failed(&self) -> bool {
+        match self.header.state.get() {
+            State::Panicked => true,
+            State::Returned => self.value.borrow().as_ref().is_some_and(is_err),
+            State::Pending | State::Cancelled => false,
+        }
+    }
+}
+
+impl<T: 'static> Record<T> {
+    pub(crate) fn new(
+        executor: &Rc<Shared>,
+        coroutine: &'static str,
+        created_at: &'static Location<'static>,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            header: Header {
+                number: executor.next_task_number(),
+                executor: Rc::downgrade(executor),
+                coroutine,
+                created_at,
+                name: RefCell::new(None),
+                state: Cell::new(State::Pending),
+                flags: Flags::default(),
+                cancelling: Cell::new(0),
+                index: Cell::new(usize::MAX),
+                requested: RefCell::new(None),
+                waiting: RefCell::new(None),
+                waker: RefCell::new(None),
+                error: RefCell::new(None),
+                listeners: RefCell::new(Listeners::new()),
+            },
+            value: RefCell::new(None),
+        })
+    }
+
+    /// The task is done, with an outcome. Queues whoever waits for it, in order of registration.
+    pub(crate) fn finish(self: &Rc<Self>, outcome: Result<T, TaskError>) {
+        let header = &self.header;
+        header.state.set(match &outcome {
+            Ok(_) => State::Returned,
+            Err(TaskError::Cancelled(_)) => State::Cancelled,
+            Err(_) => State::Panicked,
+        });
+        match outcome {
+            Ok(value) => *self.value.borrow_mut() = Some(value),
+            Err(error) => *header.error.borrow_mut() = Some(error),
+        }
+        header.flags.clear(REQUESTED | STICKY | FORWARDED);
+        header.requested.take();
+        header.waiting.take();
+        header.waker.take();
+
+        let executor = header.executor.upgrade();
+        if let Some(executor) = &executor {
+            let _task = executor.tasks.borrow_mut().try_remove(header.index.get());
+        }
+        let listeners = header.listeners.borrow_mut().take();
+        for listener in listeners {
+            match listener {
+                Listener::Waker(waker) => waker.wake(),
+                Listener::Callback(callback) => {
+                    if let Some(executor) = &executor {
+                        executor.ready.push(self.callback_entry(callback));
+                    }
+                }
+            }
+        }
+    }
+
+    fn callback_entry(self: &Rc<Self>, callback: DoneCallback) -> Entry {
+        let task = TaskRef::new(self.clone());
+        Entry::Callback(Handle::new(move || callback(&task)))
+    }
+
+    /// Moves the outcome out. The value is there once.
+    pub(crate) fn take_outcome(&self) -> Result<T, TaskError> {
+        self.header.check_outcome()?;
+        self.value.take().ok_or(InvalidStateError::Taken.into())
+    }
+
+    /// The outcome, with the value as `read` sees it.
+    pub(crate) fn read_outcome<R>(&self, read: impl FnOnce(&T) -> R) -> Result<R, TaskError> {
+        self.header.check_outcome()?;
+        self.value.borrow().as_ref().map(read).ok_or(InvalidStateError::Taken.into())
+    }
+}
+
+impl Header {
+    pub(crate) fn is_done(&self) -> bool {
+        self.state.get() != State::Pending
+    }
+
+    /// `Ok` if the task returned.
+    fn check_outcome(&self) -> Result<(), TaskError> {
+        if !self.is_done() {
+            return Err(InvalidStateError::Pending.into());
+        }
+        self.flags.set(OBSERVED);
+        match self.take_error() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// The error that the task ended with. A cancellation's message goes to the first who asks.
+    pub(crate) fn take_error(&self) -> Option<TaskError> {
+        let mut error = self.error.borrow_mut();
+        let taken = error.clone();
+        if let Some(TaskError::Cancelled(cancelled)) = &mut *error {
+            *cancelled = std::mem::take(cancelled).without_message();
+        }
+        taken
+    }
+
+    pub(crate) fn name(&self) -> Rc<str> {
+        match &*self.name.borrow() {
+            Some(name) => name.clone(),
+            None => format!("Task-{}", self.number).into(),
+        }
+    }
+
+    /// `<Task pending name='Task-1' coro=<app::main> created at src/main.rs:7:5` and what follows.
+    pub(crate) fn write_debug(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        result: Option<&dyn fmt::Debug>,
+    ) -> fmt::Result {
+        let state = match self.state.get() {
+            State::Pending if self.cancelling.get() > 0 => "cancelling",
+            State::Pending => "pending",
+            State::Cancelled => "cancelled",
+            State::Returned | State::Panicked => "finished",
+        };
+        write!(f, "<Task {state} name='{}' coro=<{}>", self.name(), self.coroutine)?;
+        write!(f, " created at {}", self.created_at)?;
+        if let Some(waiting) = &*self.waiting.borrow() {
+            write!(f, " wait_for={waiting:?}")?;
+        }
+        if let Some(TaskError::Panicked(panic)) = &*self.error.borrow() {
+            write!(f, " exception={panic:?}")?;
+        }
+        if let Some(result) = result {
+            write!(f, " result={result:?}")?;
+        }
+        f.write_str(">")
+    }
+}
+
+/// The short name of a coroutine: an `async` block's type is a closure of the function it is in.
+pub(crate) fn coroutine_name<F>() -> &'static str {
+    type_name::<F>().trim_end_matches("::{{closure}}")
+}
+
+impl<T> Drop for Record<T> {
+    /// Reports a failure that nobody ever looked at.
+    fn drop(&mut self) {
+        let header = &self.header;
+        if header.flags.any(OBSERVED) {
+            return;
+        }
+        let failure = match header.state.get() {
+            State::Panicked => match header.error.take() {
+                Some(TaskError::Panicked(panic)) => Failure::Panic(panic),
+                _ => return,
+            },
+            State::Returned if self.value.get_mut().as_ref().is_some_and(is_err) => {
+                Failure::Err { type_name: type_name::<T>() }
+            }
+            _ => return,
+        };
+        let context = ExceptionContext {
+            created_at: Some(header.created_at),
+            ..ExceptionContext::new(
+                format!("the failure of task '{}' was never looked at", header.name()),
+                failure,
+            )
+        };
+        match header.executor.upgrade() {
+            Some(executor) => executor.call_exception_handler(&context),
+            None => context.report(),
+        }
+    }
+}

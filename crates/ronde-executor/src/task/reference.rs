@@ -1,0 +1,250 @@
+//! A handle to a task without the type of its result.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::hash::{Hash, Hasher};
+use std::panic::Location;
+use std::rc::Rc;
+
+use ronde_context::{Awaited, CancelledError, Wait, cancel};
+
+use super::join::JoinRef;
+use super::record::{ABANDONED, AnyTask, Header, OBSERVED, State};
+use crate::batch::Entry;
+use crate::callback::Handle;
+use crate::error::{InvalidStateError, PanicError, TaskError};
+use crate::listeners::{CallbackId, Listener};
+
+/// A task, whatever its result.
+///
+/// [`current_task`](crate::current_task) and [`all_tasks`](crate::Executor::all_tasks) give it.
+/// It can be cloned, compared and hashed (as an identity), and it can be awaited, which gives
+/// `Ok(())` when the task has returned.
+///
+/// # In asyncio
+///
+/// `asyncio.Task`, as far as its result doesn't matter.
+#[derive(Clone)]
+pub struct TaskRef {
+    record: Rc<dyn AnyTask>,
+}
+
+/// The number of a task. Its executor counts from 1, and gives no number twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId(u64);
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl TaskRef {
+    pub(crate) fn new(record: Rc<dyn AnyTask>) -> Self {
+        Self { record }
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        self.record.header()
+    }
+
+    pub(super) fn awaited(&self) -> Rc<dyn Awaited> {
+        self.record.clone().awaited()
+    }
+
+    /// Cancels the task; see [`Task::cancel`](crate::Task::cancel).
+    pub fn cancel(&self) -> bool {
+        self.cancel_with(CancelledError::default())
+    }
+
+    /// Cancels the task with a message (anything that becomes one).
+    ///
+    /// ```
+    /// # use ronde_executor::{Executor, TaskError};
+    /// # let executor = Executor::new(|| {});
+    /// let task = executor.spawn(std::future::pending::<()>());
+    /// assert!(task.cancel_msg("no longer needed"));
+    /// executor.run_batch();
+    /// assert_eq!(task.result().unwrap_err().to_string(), "cancelled: no longer needed");
+    /// ```
+    pub fn cancel_msg(&self, message: impl Into<std::sync::Arc<str>>) -> bool {
+        self.cancel_with(CancelledError::new(message))
+    }
+
+    /// Cancels the task with a given cancellation: a message and an origin.
+    pub fn cancel_with(&self, error: CancelledError) -> bool {
+        cancel(self.awaited(), &error)
+    }
+
+    /// How many cancellations have been asked for and not taken back with
+    /// [`uncancel`](Self::uncancel).
+    pub fn cancelling(&self) -> u32 {
+        self.header().cancelling.get()
+    }
+
+    /// Takes one request for cancellation back. Returns how many are left.
+    ///
+    /// When none is left, a request that hasn't been delivered is withdrawn, unless the task was
+    /// suspended when it was made: then, as in asyncio, it has already hit what the task waits for.
+    pub fn uncancel(&self) -> u32 {
+        let header = self.header();
+        let left = header.cancelling.get().saturating_sub(1);
+        header.cancelling.set(left);
+        if left == 0 {
+            header.withdraw();
+        }
+        left
+    }
+
+    /// Has the task returned, panicked or been cancelled?
+    pub fn done(&self) -> bool {
+        self.header().is_done()
+    }
+
+    /// Has the task ended through a cancellation?
+    pub fn cancelled(&self) -> bool {
+        self.header().state.get() == State::Cancelled
+    }
+
+    /// Has the task failed: did it panic, or return an `Err`?
+    ///
+    /// A value that was moved out by an await can no longer be asked; it counts as no failure.
+    pub fn failed(&self) -> bool {
+        self.record.has_failed()
+    }
+
+    /// The panic the task ended with, or `None` if it returned.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Cancelled`] if it was cancelled, [`InvalidStateError::Pending`] if it isn't done.
+    pub fn exception(&self) -> Result<Option<PanicError>, TaskError> {
+        if !self.done() {
+            return Err(InvalidStateError::Pending.into());
+        }
+        self.header().flags.set(OBSERVED);
+        match self.header().take_error() {
+            Some(TaskError::Panicked(panic)) => Ok(Some(panic)),
+            Some(error) => Err(error),
+            None => Ok(None),
+        }
+    }
+
+    /// The task's name: `Task-1`, `Task-2` and so on, unless it was given another.
+    pub fn name(&self) -> Rc<str> {
+        self.header().name()
+    }
+
+    /// Gives the task a name.
+    pub fn set_name(&self, name: impl Into<Rc<str>>) {
+        *self.header().name.borrow_mut() = Some(name.into());
+    }
+
+    /// The task's number.
+    pub fn id(&self) -> TaskId {
+        TaskId(self.header().number)
+    }
+
+    /// The type of the task's coroutine, which names the function that it comes from.
+    pub fn coroutine(&self) -> &'static str {
+        self.header().coroutine
+    }
+
+    /// Where the task was created.
+    pub fn created_at(&self) -> &'static Location<'static> {
+        self.header().created_at
+    }
+
+    /// What the task waits for, if it is suspended on something that says so.
+    pub fn waiting_for(&self) -> Option<Wait> {
+        self.header().waiting.borrow().clone()
+    }
+
+    /// Calls `callback` in the turn after the task is done; in the next turn, if it is.
+    ///
+    /// Callbacks and waiting tasks have their turn in order of registration. A panic in a callback
+    /// goes to the exception handler.
+    ///
+    /// ```
+    /// # use ronde_executor::Executor;
+    /// # let executor = Executor::new(|| {});
+    /// let task = executor.spawn(async { 1 });
+    /// task.add_done_callback(|task| println!("{} is done", task.name()));
+    /// while executor.run_batch() > 0 {}
+    /// ```
+    pub fn add_done_callback(&self, callback: impl FnOnce(&TaskRef) + 'static) -> CallbackId {
+        let header = self.header();
+        let mut listeners = header.listeners.borrow_mut();
+        if !header.is_done() {
+            return listeners.push(Listener::Callback(Box::new(callback)));
+        }
+        // A number that can't be removed: the callback is on its way.
+        let id = listeners.push(Listener::Callback(Box::new(|_| {})));
+        listeners.remove(id);
+        drop(listeners);
+        if let Some(executor) = header.executor.upgrade() {
+            let task = self.clone();
+            executor.ready.push(Entry::Callback(Handle::new(move || callback(&task))));
+        }
+        id
+    }
+
+    /// Removes a callback. Returns whether it was there: not called and not on its way.
+    pub fn remove_done_callback(&self, id: CallbackId) -> bool {
+        let removed = self.header().listeners.borrow_mut().remove(id);
+        removed.is_some()
+    }
+
+    /// Sees to it that the coroutine is dropped at the task's next step.
+    pub(crate) fn abandon(&self) {
+        self.header().flags.set(ABANDONED);
+        let waker = self.header().waker.borrow().clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl AsRef<TaskRef> for TaskRef {
+    fn as_ref(&self) -> &TaskRef {
+        self
+    }
+}
+
+impl PartialEq for TaskRef {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.header(), other.header())
+    }
+}
+
+impl Eq for TaskRef {}
+
+impl Hash for TaskRef {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::ptr::hash(self.header(), state);
+    }
+}
+
+impl fmt::Debug for TaskRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.header().write_debug(f, None)
+    }
+}
+
+impl IntoFuture for TaskRef {
+    type Output = Result<(), TaskError>;
+    type IntoFuture = JoinRef;
+
+    fn into_future(self) -> JoinRef {
+        JoinRef::new(self)
+    }
+}
+
+impl IntoFuture for &TaskRef {
+    type Output = Result<(), TaskError>;
+    type IntoFuture = JoinRef;
+
+    fn into_future(self) -> JoinRef {
+        JoinRef::new(self.clone())
+    }
+}

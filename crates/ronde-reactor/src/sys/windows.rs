@@ -1,0 +1,39 @@
+//! Windows: a source is a socket.
+
+use std::io;
+use std::net::TcpStream;
+use std::os::windows::io::{AsSocket, BorrowedSocket, OwnedSocket};
+
+use crate::Source;
+
+/// What a [`Source`] owns: a socket here, a file descriptor on Unix.
+pub type OwnedSource = OwnedSocket;
+
+/// What I/O is done on: a borrowed socket here, a borrowed file descriptor on Unix.
+pub type BorrowedSource<'a> = BorrowedSocket<'a>;
+
+impl AsSocket for Source {
+    fn as_socket(&self) -> BorrowedSocket<'_> {
+        self.borrow()
+    }
+}
+
+/// Lends the source; the same call on every platform.
+pub(crate) fn borrow(source: &OwnedSource) -> BorrowedSource<'_> {
+    source.as_socket()
+}
+
+/// Makes reads and writes return `WouldBlock` instead of waiting.
+///
+/// The standard library has this call only on its own socket types. `TcpStream` is a plain
+/// wrapper, so the socket passes through it whatever kind it is.
+pub(crate) fn set_nonblocking(source: OwnedSource) -> io::Result<OwnedSource> {
+    let stream = TcpStream::from(source);
+    stream.set_nonblocking(true)?;
+    Ok(OwnedSource::from(stream))
+}
+
+/// Says in words what the poller's refusal of a new source means; Windows' own words serve.
+pub(crate) fn explain_refusal(error: io::Error) -> io::Error {
+    error
+}

@@ -101,7 +101,7 @@ impl Handle {
     pub(crate) fn run(&self) -> Result<(), ExceptionContext> {
         catch_unwind(AssertUnwindSafe(|| self.callback.run())).map_err(|payload| ExceptionContext {
             created_at: Some(self.callback.created_at()),
-            ..ExceptionContext::new("a callback failed", Failure::Panic(PanicError::new(payload)))
+            ..ExceptionContext::new("a callback failed", Failure::Panic(PanicError::of(payload)))
         })
     }
 }

@@ -59,7 +59,8 @@ pub struct PanicError {
 }
 
 impl PanicError {
-    pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
+    /// Makes one of what `catch_unwind` gave.
+    pub fn of(payload: Box<dyn Any + Send>) -> Self {
         let message = if let Some(text) = payload.downcast_ref::<&str>() {
             Arc::from(*text)
         } else if let Some(text) = payload.downcast_ref::<String>() {

@@ -11,7 +11,7 @@ use slab::Slab;
 
 use crate::batch::{self, Entry, Ready};
 use crate::callback::Handle;
-use crate::current::Entered;
+use crate::current::{self, Entered};
 use crate::failure::ExceptionContext;
 use crate::remote::{Arrival, Remote};
 use crate::task::{Task, TaskRef};
@@ -130,6 +130,9 @@ impl Executor {
     ///
     /// Wake-ups from inside `f` go straight to the ready queue.
     pub fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        if current::with_executor(|current| Rc::ptr_eq(current, &self.shared)) == Some(true) {
+            return f();
+        }
         let _entered = Entered::new(self.shared.clone());
         f()
     }

@@ -184,10 +184,7 @@ impl Reactor {
             let interest = slot.interest();
             usize::from(interest.read) + usize::from(interest.write)
         };
-        Statistics {
-            sources: slots.len(),
-            waiters: slots.iter().map(waiters).sum(),
-        }
+        Statistics { sources: slots.len(), waiters: slots.iter().map(waiters).sum() }
     }
 
     /// Takes a source in and returns its key.
@@ -215,11 +212,7 @@ impl Reactor {
     /// foreign code, and hand out what would.
     pub(crate) fn with<R>(&self, key: usize, access: impl FnOnce(&mut Slot) -> R) -> R {
         let mut slots = self.slots.borrow_mut();
-        access(
-            slots
-                .get_mut(key)
-                .expect("a source is in the table for as long as it lives"),
-        )
+        access(slots.get_mut(key).expect("a source is in the table for as long as it lives"))
     }
 
     /// Has the poller report when `direction` becomes ready, unless it has been told already.
@@ -287,11 +280,7 @@ impl Reactor {
     /// Tells all who wait for a source to try, because no event will tell them.
     fn report_as_ready(&self, key: usize, tell: &mut dyn FnMut(Listener)) {
         let event = Event::new(key, Readiness::Ready, Readiness::Ready);
-        let told = self
-            .slots
-            .borrow_mut()
-            .get_mut(key)
-            .map(|slot| slot.report(event));
+        let told = self.slots.borrow_mut().get_mut(key).map(|slot| slot.report(event));
         told.into_iter().flatten().for_each(|told| told.tell(tell));
     }
 }

@@ -76,9 +76,7 @@ impl Slots {
         let entry = self.slots.vacant_entry();
         // The last index is not used: with the last generation its key would be `usize::MAX`.
         if entry.key() >= INDEX_MASK {
-            return Err(io::Error::other(
-                "too many sources are registered with one reactor",
-            ));
+            return Err(io::Error::other("too many sources are registered with one reactor"));
         }
         let key = (self.generation << INDEX_BITS) | entry.key();
         self.generation = self.generation.wrapping_add(1);
@@ -94,9 +92,7 @@ impl Slots {
 
     /// Returns the source with this key, unless it is gone.
     pub(crate) fn get_mut(&mut self, key: usize) -> Option<&mut Slot> {
-        self.slots
-            .get_mut(key & INDEX_MASK)
-            .filter(|slot| slot.key == key)
+        self.slots.get_mut(key & INDEX_MASK).filter(|slot| slot.key == key)
     }
 
     pub(crate) fn remove(&mut self, key: usize) -> Option<Slot> {
@@ -145,10 +141,7 @@ impl Slot {
                 Readiness::Blocked => Told::default(),
                 readiness => {
                     state.readiness = state.readiness.max(readiness);
-                    Told {
-                        waker: state.waker.take(),
-                        callback: state.callback.clone(),
-                    }
+                    Told { waker: state.waker.take(), callback: state.callback.clone() }
                 }
             }
         })
@@ -156,10 +149,7 @@ impl Slot {
 
     /// Returns the directions that somebody waits for.
     pub(crate) fn interest(&self) -> Interest {
-        Interest {
-            read: self.read.has_listener(),
-            write: self.write.has_listener(),
-        }
+        Interest { read: self.read.has_listener(), write: self.write.has_listener() }
     }
 }
 
@@ -226,10 +216,7 @@ mod tests {
 
     #[test]
     fn generations_come_round_and_keys_are_never_all_ones() {
-        let mut slots = Slots {
-            generation: usize::MAX,
-            ..Slots::default()
-        };
+        let mut slots = Slots { generation: usize::MAX, ..Slots::default() };
         let last = slots.insert(file()).unwrap();
         let first = slots.insert(file()).unwrap();
         assert_ne!(last, usize::MAX);
@@ -244,10 +231,7 @@ mod tests {
         let slot = slots.get_mut(key).unwrap();
         slot.report(Event::new(key, Readiness::Lasting, Readiness::Blocked));
         slot.report(Event::new(key, Readiness::Ready, Readiness::Blocked));
-        assert_eq!(
-            slot.direction(Direction::Read).readiness,
-            Readiness::Lasting
-        );
+        assert_eq!(slot.direction(Direction::Read).readiness, Readiness::Lasting);
         assert_eq!(slot.direction(Direction::Write).readiness, Readiness::Ready);
     }
 }

@@ -88,13 +88,7 @@ impl Source {
     pub fn new(reactor: &Rc<Reactor>, io: impl Into<OwnedSource>) -> io::Result<Self> {
         let io = Rc::new(sys::set_nonblocking(io.into())?);
         let key = reactor.register(&io).map_err(sys::explain_refusal)?;
-        Ok(Self {
-            registration: Registration {
-                reactor: Rc::clone(reactor),
-                key,
-            },
-            io,
-        })
+        Ok(Self { registration: Registration { reactor: Rc::clone(reactor), key }, io })
     }
 
     /// Lends the descriptor or socket.
@@ -176,9 +170,7 @@ impl Source {
     pub fn readiness(&self, direction: Direction) -> Readiness {
         self.registration
             .reactor
-            .with(self.registration.key, |slot| {
-                slot.direction(direction).readiness
-            })
+            .with(self.registration.key, |slot| slot.direction(direction).readiness)
     }
 
     /// Returns `Ready` if `direction` is not known to block; else stores the waker to be handed
@@ -223,10 +215,7 @@ impl Source {
         let (readiness, is_stored) = reactor.with(*key, |slot| {
             let state = slot.direction(direction);
             let stored = state.waker.as_ref();
-            (
-                state.readiness,
-                stored.is_some_and(|waker| waker.will_wake(cx.waker())),
-            )
+            (state.readiness, stored.is_some_and(|waker| waker.will_wake(cx.waker())))
         });
         if readiness != Readiness::Blocked {
             return Poll::Ready(Ok(()));
@@ -237,9 +226,8 @@ impl Source {
         reactor.arm(self.borrow(), *key, direction)?;
         // Cloned and woken outside of the table, for both may be foreign code.
         let waker = cx.waker().clone();
-        let replaced = reactor.with(*key, |slot| {
-            slot.direction_mut(direction).waker.replace(waker)
-        });
+        let replaced =
+            reactor.with(*key, |slot| slot.direction_mut(direction).waker.replace(waker));
         if let Some(replaced) = replaced {
             replaced.wake();
         }
@@ -311,14 +299,12 @@ impl Source {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn clear_ready(&self, direction: Direction) {
-        self.registration
-            .reactor
-            .with(self.registration.key, |slot| {
-                let state = slot.direction_mut(direction);
-                if state.readiness == Readiness::Ready {
-                    state.readiness = Readiness::Blocked;
-                }
-            });
+        self.registration.reactor.with(self.registration.key, |slot| {
+            let state = slot.direction_mut(direction);
+            if state.readiness == Readiness::Ready {
+                state.readiness = Readiness::Blocked;
+            }
+        });
     }
 
     /// Takes note that the system said `WouldBlock`, or `InProgress` to a `connect`.
@@ -353,11 +339,9 @@ impl Source {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn mark_blocked(&self, direction: Direction) {
-        self.registration
-            .reactor
-            .with(self.registration.key, |slot| {
-                slot.direction_mut(direction).readiness = Readiness::Blocked;
-            });
+        self.registration.reactor.with(self.registration.key, |slot| {
+            slot.direction_mut(direction).readiness = Readiness::Blocked;
+        });
     }
 
     /// Asks the system for what is ready in `direction` now, to be reported by the next wait.

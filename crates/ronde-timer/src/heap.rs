@@ -41,7 +41,6 @@ struct Entry {
 ///
 /// It is not generic over the values, which it never touches, so a program with several kinds of
 /// queue compiles it once.
-#[derive(Default)]
 pub(crate) struct Heap {
     /// Invariant: `entries[parent(p)].rank` is before `entries[p].rank` for every `p > 0`.
     entries: Vec<Entry>,
@@ -52,10 +51,7 @@ pub(crate) struct Heap {
 
 impl Heap {
     pub(crate) const fn new() -> Self {
-        Self {
-            entries: Vec::new(),
-            positions: Vec::new(),
-        }
+        Self { entries: Vec::new(), positions: Vec::new() }
     }
 
     /// Returns how many slots are in the heap.
@@ -65,9 +61,7 @@ impl Heap {
 
     /// Returns the earliest deadline and the slot that it belongs to.
     pub(crate) fn first(&self) -> Option<(Instant, usize)> {
-        self.entries
-            .first()
-            .map(|entry| (entry.rank.deadline, entry.slot))
+        self.entries.first().map(|entry| (entry.rank.deadline, entry.slot))
     }
 
     /// Returns the deadline of `slot`, which must be in the heap.

@@ -102,11 +102,7 @@ impl<T> TimerQueue<T> {
     /// assert!(EMPTY.is_empty());
     /// ```
     pub const fn new() -> Self {
-        Self {
-            slots: Slots::new(),
-            heap: Heap::new(),
-            last_number: 0,
-        }
+        Self { slots: Slots::new(), heap: Heap::new(), last_number: 0 }
     }
 
     /// Inserts a timer that is due from `deadline` on, and returns the key that finds it.
@@ -136,13 +132,7 @@ impl<T> TimerQueue<T> {
         // The first number a timer is given serves for both purposes.
         let id = self.next_number();
         let slot = self.slots.insert(id, value);
-        self.heap.insert(
-            slot,
-            Rank {
-                deadline,
-                sequence: id,
-            },
-        );
+        self.heap.insert(slot, Rank { deadline, sequence: id });
         TimerKey { slot, id }
     }
 
@@ -450,10 +440,7 @@ mod tests {
             assert_eq!(queue.remove(key), Some(step));
         }
         let keys: Vec<_> = (0..28).map(|step| queue.insert(start, step)).collect();
-        assert!(
-            keys.iter()
-                .all(|key| queue.reschedule(*key, start + Duration::from_secs(50)))
-        );
+        assert!(keys.iter().all(|key| queue.reschedule(*key, start + Duration::from_secs(50))));
         queue.clear();
         for step in 0..100 {
             queue.insert(start, step);

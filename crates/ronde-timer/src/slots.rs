@@ -24,10 +24,7 @@ pub(crate) struct Slots<T> {
 
 impl<T> Slots<T> {
     pub(crate) const fn new() -> Self {
-        Self {
-            slots: Vec::new(),
-            vacant: 0,
-        }
+        Self { slots: Vec::new(), vacant: 0 }
     }
 
     /// Stores `value` and returns its slot, the one that was left last if any is vacant.
@@ -111,16 +108,10 @@ mod tests {
     #[test]
     fn slots_are_reused_and_the_last_left_is_the_first_taken() {
         let mut slots = Slots::new();
-        assert_eq!(
-            [1, 2, 3].map(|number| slots.insert(id(number), number)),
-            [0, 1, 2]
-        );
+        assert_eq!([1, 2, 3].map(|number| slots.insert(id(number), number)), [0, 1, 2]);
         assert_eq!(slots.remove(0, id(1)), Some(1));
         assert_eq!(slots.remove(2, id(3)), Some(3));
-        assert_eq!(
-            [4, 5, 6].map(|number| slots.insert(id(number), number)),
-            [2, 0, 3]
-        );
+        assert_eq!([4, 5, 6].map(|number| slots.insert(id(number), number)), [2, 0, 3]);
     }
 
     #[test]

@@ -99,9 +99,7 @@ fn a_value_is_dropped_exactly_once() {
     let now = Instant::now();
     let value = Rc::new(());
     let mut queue = TimerQueue::new();
-    let keys: Vec<_> = (0..4)
-        .map(|_| queue.insert(now, Rc::clone(&value)))
-        .collect();
+    let keys: Vec<_> = (0..4).map(|_| queue.insert(now, Rc::clone(&value))).collect();
 
     drop(queue.remove(keys[2]));
     assert_eq!(Rc::strong_count(&value), 4);
@@ -141,10 +139,7 @@ fn a_queue_whose_values_panicked_while_being_cleared_can_still_be_used() {
 fn debug_output_shows_the_size_and_the_next_deadline_but_no_values() {
     struct Opaque;
     let mut queue = TimerQueue::default();
-    assert_eq!(
-        format!("{queue:?}"),
-        "TimerQueue { len: 0, next_deadline: None, .. }"
-    );
+    assert_eq!(format!("{queue:?}"), "TimerQueue { len: 0, next_deadline: None, .. }");
     queue.insert(Instant::now(), Opaque);
     assert!(format!("{queue:?}").starts_with("TimerQueue { len: 1, next_deadline: Some("));
 }

@@ -78,12 +78,7 @@ struct Pair {
 impl Pair {
     fn new() -> Self {
         let (queue, model) = (TimerQueue::new(), Model::default());
-        Self {
-            start: Instant::now(),
-            queue,
-            model,
-            keys: Vec::new(),
-        }
+        Self { start: Instant::now(), queue, model, keys: Vec::new() }
     }
 
     fn at(&self, nanoseconds: u64) -> Instant {
@@ -95,11 +90,7 @@ impl Pair {
             Operation::Insert { deadline } => {
                 let (deadline, name) = (self.at(deadline), self.keys.len());
                 self.keys.push(self.queue.insert(deadline, (name, 0)));
-                self.model.push(Timer {
-                    deadline,
-                    name,
-                    changes: 0,
-                });
+                self.model.push(Timer { deadline, name, changes: 0 });
             }
             Operation::Remove { nth } => self.remove(nth),
             Operation::RemoveNewest => self.remove(self.keys.len().saturating_sub(1)),
@@ -126,10 +117,7 @@ impl Pair {
         let Some((name, key)) = self.choose(nth) else {
             return;
         };
-        let expected = self
-            .model
-            .remove(name)
-            .map(|timer| (timer.name, timer.changes));
+        let expected = self.model.remove(name).map(|timer| (timer.name, timer.changes));
         assert_eq!(self.queue.remove(key), expected);
     }
 
@@ -159,10 +147,7 @@ impl Pair {
 
     /// Pops from both, and tells whether there was a timer.
     fn pop(&mut self, now: Instant) -> bool {
-        let expected = self
-            .model
-            .pop_due(now)
-            .map(|timer| (timer.name, timer.changes));
+        let expected = self.model.pop_due(now).map(|timer| (timer.name, timer.changes));
         assert_eq!(self.queue.pop_due(now), expected);
         expected.is_some()
     }

@@ -76,9 +76,7 @@ fn a_timer_can_be_rescheduled_in_both_directions() {
     let start = Instant::now();
     let second = |number| start + Duration::from_secs(number);
     let mut queue = TimerQueue::new();
-    let keys: Vec<_> = (0..100)
-        .map(|number| queue.insert(second(number), number))
-        .collect();
+    let keys: Vec<_> = (0..100).map(|number| queue.insert(second(number), number)).collect();
 
     assert!(queue.reschedule(keys[99], start - Duration::from_nanos(1)));
     assert!(queue.reschedule(keys[0], second(200)));

@@ -76,7 +76,7 @@ where
             }
             Ok(Step::Returned(value)) => record.returned(value, frame),
             Ok(Step::Cancelled(error)) => Err(TaskError::Cancelled(error)),
-            Err(panic) => Err(TaskError::Panicked(PanicError::new(panic))),
+            Err(panic) => Err(TaskError::Panicked(PanicError::of(panic))),
         };
         record.finish(outcome);
         Poll::Ready(())

@@ -3,10 +3,10 @@
 //! A wait is one `epoll_wait` and nothing else. What makes that possible:
 //!
 //! - Reading is registered once and reported at every edge, so waiting for it takes no call.
-//! - Writing is registered at the first wait for it. A source that never fills its send buffer
-//!   (nearly all) is never woken for it. Registered from the start, each new connection would
-//!   report an edge that nobody waits for, and a Unix socket another one for each message that
-//!   its peer has read.
+//! - Writing is registered at the first wait for it, so a source that never fills its send buffer
+//!   (nearly all) is never reported for it. Registered from the start, each new connection would
+//!   report an edge that nobody waits for, and a Unix socket one more for each message that its
+//!   peer reads: two waits per request instead of one, measured.
 //! - The notifier is an eventfd of our own. `eventfd(2)` wakes its waiters at every write, which
 //!   is an edge, so the counter need not be read back.
 //! - The timeout is `epoll_wait`'s own, not a timerfd's.
@@ -55,22 +55,13 @@ impl SystemPoller {
             EventData::new_u64(NOTIFICATION),
             EventFlags::IN | EventFlags::ET,
         )?;
-        Ok(Self {
-            epoll,
-            notifier,
-            batch: RefCell::new(Vec::with_capacity(BATCH)),
-        })
+        Ok(Self { epoll, notifier, batch: RefCell::new(Vec::with_capacity(BATCH)) })
     }
 
     /// Changes a registration. The kernel then looks at the present state, and reports anew
     /// whatever of `interest` is ready (`ep_modify` in fs/eventpoll.c).
     fn modify(&self, source: BorrowedSource<'_>, key: usize, interest: Interest) -> io::Result<()> {
-        Ok(epoll::modify(
-            &self.epoll,
-            source,
-            data(key),
-            flags(interest),
-        )?)
+        Ok(epoll::modify(&self.epoll, source, data(key), flags(interest))?)
     }
 }
 
@@ -78,16 +69,8 @@ impl Poller for SystemPoller {
     fn add(&self, source: &Rc<OwnedSource>, key: usize) -> io::Result<()> {
         // The kernel drops the registration when the last descriptor of the open file closes:
         // nothing depends on the source staying open, so no clone is kept.
-        let interest = Interest {
-            read: true,
-            write: false,
-        };
-        Ok(epoll::add(
-            &self.epoll,
-            source.as_fd(),
-            data(key),
-            flags(interest),
-        )?)
+        let interest = Interest { read: true, write: false };
+        Ok(epoll::add(&self.epoll, source.as_fd(), data(key), flags(interest))?)
     }
 
     fn keeps_interest(&self) -> bool {
@@ -101,11 +84,7 @@ impl Poller for SystemPoller {
         interest: Interest,
     ) -> io::Result<()> {
         // Reading is always registered.
-        if interest.write {
-            self.modify(source, key, interest)
-        } else {
-            Ok(())
-        }
+        if interest.write { self.modify(source, key, interest) } else { Ok(()) }
     }
 
     fn recheck(
@@ -191,11 +170,7 @@ fn data(key: usize) -> EventData {
 /// `ERR` and `HUP` are always reported. `PRI` is asked for because urgent data cuts reads short.
 fn flags(interest: Interest) -> EventFlags {
     let reading = EventFlags::IN | EventFlags::RDHUP | EventFlags::PRI | EventFlags::ET;
-    if interest.write {
-        reading | EventFlags::OUT
-    } else {
-        reading
-    }
+    if interest.write { reading | EventFlags::OUT } else { reading }
 }
 
 /// After a hang-up or an error, and before urgent data, a short read does not mean "empty".
@@ -248,18 +223,9 @@ mod tests {
 
     #[test]
     fn only_a_full_close_lasts_for_writing() {
-        assert_eq!(
-            writing(EventFlags::IN | EventFlags::RDHUP),
-            Readiness::Blocked
-        );
-        assert_eq!(
-            reading(EventFlags::IN | EventFlags::RDHUP),
-            Readiness::Lasting
-        );
-        assert_eq!(
-            writing(EventFlags::OUT | EventFlags::HUP),
-            Readiness::Lasting
-        );
+        assert_eq!(writing(EventFlags::IN | EventFlags::RDHUP), Readiness::Blocked);
+        assert_eq!(reading(EventFlags::IN | EventFlags::RDHUP), Readiness::Lasting);
+        assert_eq!(writing(EventFlags::OUT | EventFlags::HUP), Readiness::Lasting);
         assert_eq!(reading(EventFlags::HUP), Readiness::Lasting);
         assert_eq!(reading(EventFlags::IN), Readiness::Ready);
         assert_eq!(reading(EventFlags::OUT), Readiness::Blocked);

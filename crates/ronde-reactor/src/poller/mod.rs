@@ -2,16 +2,10 @@
 //!
 //! This is the only place where an implementation is chosen.
 
-#[cfg(all(
-    any(target_os = "linux", target_os = "android"),
-    not(ronde_portable_poller)
-))]
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(ronde_portable_poller)))]
 #[path = "epoll.rs"]
 mod system;
-#[cfg(not(all(
-    any(target_os = "linux", target_os = "android"),
-    not(ronde_portable_poller)
-)))]
+#[cfg(not(all(any(target_os = "linux", target_os = "android"), not(ronde_portable_poller))))]
 #[path = "portable.rs"]
 mod system;
 

@@ -74,10 +74,7 @@ impl Poller for SystemPoller {
     ) -> io::Result<()> {
         // Arming looks at the present state on all of polling's backends: what is ready already
         // is reported by the next wait.
-        self.poller.modify(
-            source,
-            polling::Event::new(key, interest.read, interest.write),
-        )
+        self.poller.modify(source, polling::Event::new(key, interest.read, interest.write))
     }
 
     fn delete(&self, _source: BorrowedSource<'_>, key: usize) -> io::Result<()> {

@@ -1,0 +1,171 @@
+//! The loop itself: who owns it runs it.
+
+use std::fmt;
+use std::future::Future;
+use std::ops::Deref;
+
+use ronde_executor::TaskError;
+
+use crate::builder::Builder;
+use crate::error::RunError;
+use crate::handle::LoopHandle;
+use crate::running::Running;
+
+/// An event loop.
+///
+/// It belongs to the thread that made it. All that code *on* the loop may do, it does through a
+/// [`LoopHandle`], which an `EventLoop` derefs to. Dropping the loop closes it.
+///
+/// # Turns without a wait
+///
+/// While work is ready, the loop looks for I/O and timers of other processes' making only once in a
+/// while: after 61 entries at the latest. No order that a program can see changes by that.
+///
+/// # In asyncio
+///
+/// `asyncio.EventLoop`.
+///
+/// # Examples
+///
+/// ```
+/// use ronde_loop::EventLoop;
+///
+/// let event_loop = EventLoop::new()?;
+/// assert_eq!(event_loop.run_until_complete(async { 6 * 7 })?, 42);
+/// # Ok::<(), ronde_loop::RunError>(())
+/// ```
+pub struct EventLoop {
+    handle: LoopHandle,
+}
+
+impl EventLoop {
+    /// Makes a loop with the default parameters.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Io`] if the system has no descriptor left for the poller.
+    pub fn new() -> Result<Self, RunError> {
+        Builder::new().build()
+    }
+
+    /// Makes a loop with other parameters.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn of(handle: LoopHandle) -> Self {
+        Self { handle }
+    }
+
+    /// A handle to the loop.
+    pub fn handle(&self) -> LoopHandle {
+        self.handle.clone()
+    }
+
+    /// Runs until `future` is done, as a task, and returns its output.
+    ///
+    /// Other tasks and callbacks run along with it; what is not done at its end stays where it is.
+    ///
+    /// # Errors
+    ///
+    /// - [`RunError::AlreadyRunning`] inside a running loop.
+    /// - [`RunError::Closed`] after `close`.
+    /// - [`RunError::Cancelled`] if the future's task ended cancelled.
+    /// - [`RunError::Stopped`] if `stop` was called first. The task stays with the loop.
+    /// - [`RunError::Deadlock`], with a simulated clock only.
+    /// - [`RunError::Io`] if waiting for I/O failed.
+    ///
+    /// # Panics
+    ///
+    /// If the future panics, with its payload.
+    #[track_caller]
+    pub fn run_until_complete<F>(&self, future: F) -> Result<F::Output, RunError>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        self.check_can_run()?;
+        let task = self.create_task(future);
+        let loop_handle = self.handle();
+        let stopper = task.add_done_callback(move |_| loop_handle.stop());
+        let ran = self.run_forever();
+        task.remove_done_callback(stopper);
+        ran?;
+        if !task.done() {
+            return Err(RunError::Stopped);
+        }
+        match task.take_result() {
+            Ok(output) => Ok(output),
+            Err(TaskError::Panicked(panic)) => panic.resume(),
+            Err(TaskError::Cancelled(error)) => Err(RunError::Cancelled(error)),
+            Err(_) => unreachable!("nobody else has the task's result"),
+        }
+    }
+
+    /// Runs until [`stop`](LoopHandle::stop) is called.
+    ///
+    /// If that has happened already, the loop makes one turn, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_until_complete`](Self::run_until_complete).
+    pub fn run_forever(&self) -> Result<(), RunError> {
+        self.check_can_run()?;
+        let _running = Running::start(&self.shared).ok_or(RunError::AlreadyRunning)?;
+        self.shared.executor.enter(|| {
+            loop {
+                self.shared.turn()?;
+                if self.shared.stopping.replace(false) {
+                    return Ok(());
+                }
+            }
+        })
+    }
+
+    /// Closes the loop: drops what is left, and shuts the executor down without waiting.
+    ///
+    /// Suspended tasks are dropped where they are; nothing in them can wait. To have them clean up,
+    /// cancel them and run the loop until they are done, as `ronde::run` does. Closing twice is
+    /// fine.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::AlreadyRunning`] if the loop is running.
+    pub fn close(&self) -> Result<(), RunError> {
+        if self.is_running() {
+            return Err(RunError::AlreadyRunning);
+        }
+        self.shared.close();
+        Ok(())
+    }
+
+    fn check_can_run(&self) -> Result<(), RunError> {
+        if self.is_closed() {
+            return Err(RunError::Closed);
+        }
+        if self.is_running() || crate::get_running_loop().is_ok() {
+            return Err(RunError::AlreadyRunning);
+        }
+        Ok(())
+    }
+}
+
+impl Deref for EventLoop {
+    type Target = LoopHandle;
+
+    fn deref(&self) -> &LoopHandle {
+        &self.handle
+    }
+}
+
+impl Drop for EventLoop {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+impl fmt::Debug for EventLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.handle.fmt(f)
+    }
+}

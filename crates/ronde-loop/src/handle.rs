@@ -1,0 +1,320 @@
+//! A handle to the loop, for the code that runs on it.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use ronde_executor::{
+    ClosedError, ExceptionContext, Executor, Handle, Remote, RemoteHandle, Task, TaskRef,
+};
+use ronde_reactor::{OwnedSource, Reactor, Source};
+use ronde_timer::TimerQueue;
+
+use crate::clock::Clock;
+use crate::job::{JobExecutor, JobHandle, Jobs, SubmitError};
+use crate::thread_pool::ThreadPool;
+use crate::timer_handle::TimerHandle;
+
+/// A handle to an event loop, for code that runs on its thread.
+///
+/// Cheap to clone. It doesn't keep the loop open: see [`is_closed`](Self::is_closed). For other
+/// threads there is [`remote`](Self::remote).
+///
+/// # In asyncio
+///
+/// What `asyncio.get_running_loop` gives.
+#[derive(Clone)]
+pub struct LoopHandle {
+    pub(crate) shared: Rc<Shared>,
+}
+
+pub(crate) struct Shared {
+    /// No two loops of a process have the same. A timer's key is only good on its own loop.
+    pub(crate) id: u64,
+    pub(crate) executor: Executor,
+    pub(crate) reactor: Rc<Reactor>,
+    pub(crate) timers: RefCell<TimerQueue<Timer>>,
+    pub(crate) clock: Rc<dyn Clock>,
+    pub(crate) running: Cell<bool>,
+    pub(crate) stopping: Cell<bool>,
+    pub(crate) debug: Cell<bool>,
+    pub(crate) entries_since_wait: Cell<usize>,
+    pub(crate) at_turn_end: RefCell<Vec<Rc<dyn Fn()>>>,
+    pub(crate) jobs: Jobs,
+    job_executor: RefCell<Option<Rc<dyn JobExecutor>>>,
+    random: RefCell<fastrand::Rng>,
+}
+
+/// What a timer does when it is due.
+pub(crate) enum Timer {
+    Wake(Waker),
+    Call(Handle),
+}
+
+impl Shared {
+    pub(crate) fn new(
+        reactor: Rc<Reactor>,
+        clock: Rc<dyn Clock>,
+        job_executor: Option<Rc<dyn JobExecutor>>,
+        random: fastrand::Rng,
+        debug: bool,
+    ) -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        let notifier = reactor.notifier();
+        Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            executor: Executor::new(move || notifier.notify()),
+            reactor,
+            timers: RefCell::new(TimerQueue::new()),
+            clock,
+            running: Cell::new(false),
+            stopping: Cell::new(false),
+            debug: Cell::new(debug),
+            entries_since_wait: Cell::new(0),
+            at_turn_end: RefCell::new(Vec::new()),
+            jobs: Jobs::default(),
+            job_executor: RefCell::new(job_executor),
+            random: RefCell::new(random),
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        self.executor.close();
+        let _timers = self.timers.take();
+        let _callbacks = self.at_turn_end.take();
+        if let Some(executor) = self.job_executor.take() {
+            executor.shutdown(Some(Duration::ZERO));
+        }
+    }
+
+    /// `now + delay`, or the end of time as far as anybody can tell.
+    pub(crate) fn deadline_after(&self, delay: Duration) -> Instant {
+        const A_CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
+        let now = self.clock.now();
+        now.checked_add(delay).unwrap_or_else(|| now + A_CENTURY)
+    }
+}
+
+impl LoopHandle {
+    /// Queues a callback for the next turn.
+    ///
+    /// Callbacks run in the order in which they were queued. A panic in one goes to the
+    /// [exception handler](Self::set_exception_handler), and the loop goes on.
+    ///
+    /// # Panics
+    ///
+    /// If the loop is closed.
+    #[track_caller]
+    pub fn call_soon(&self, callback: impl FnOnce() + 'static) -> Handle {
+        self.shared.executor.call_soon(callback)
+    }
+
+    /// Calls `callback` after `delay`, through the ready queue.
+    ///
+    /// Timers that are due together are called by deadline; those with the same deadline in order
+    /// of registration.
+    ///
+    /// # Panics
+    ///
+    /// If the loop is closed.
+    #[track_caller]
+    pub fn call_later(&self, delay: Duration, callback: impl FnOnce() + 'static) -> TimerHandle {
+        self.call_at(self.shared.deadline_after(delay), callback)
+    }
+
+    /// Calls `callback` at a time of the loop's [clock](Self::time); in the next turn if that is
+    /// past.
+    ///
+    /// # Panics
+    ///
+    /// If the loop is closed.
+    #[track_caller]
+    pub fn call_at(&self, when: Instant, callback: impl FnOnce() + 'static) -> TimerHandle {
+        assert!(!self.is_closed(), "`call_at` on a closed event loop");
+        let handle = self.shared.executor.make_handle(callback);
+        let key = self.shared.timers.borrow_mut().insert(when, Timer::Call(handle.clone()));
+        TimerHandle::new(&self.shared, key, handle, when)
+    }
+
+    /// Queues a callback from any thread. This form is for the loop's own thread; other threads use
+    /// a [`remote`](Self::remote), which is `Send`.
+    ///
+    /// # Errors
+    ///
+    /// [`ClosedError`] if the loop is closed.
+    pub fn call_soon_threadsafe(
+        &self,
+        callback: impl FnOnce() + Send + 'static,
+    ) -> Result<RemoteHandle, ClosedError> {
+        self.remote().call_soon_threadsafe(callback)
+    }
+
+    /// The loop as other threads see it.
+    pub fn remote(&self) -> Remote {
+        self.shared.executor.remote()
+    }
+
+    /// Calls `callback` at the end of the current turn, after everything that runs in it.
+    ///
+    /// Writers use it to send what was written in one turn together. Outside of a turn, the end of
+    /// the next one is meant.
+    pub fn call_at_turn_end(&self, callback: Rc<dyn Fn()>) {
+        self.shared.at_turn_end.borrow_mut().push(callback);
+    }
+
+    /// Starts a task. Its first step runs in the next turn.
+    ///
+    /// # Panics
+    ///
+    /// If the loop is closed.
+    #[track_caller]
+    pub fn create_task<F>(&self, future: F) -> Task<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        self.shared.executor.spawn(future)
+    }
+
+    /// The tasks that are not done, in the order of their creation.
+    pub fn all_tasks(&self) -> Vec<TaskRef> {
+        self.shared.executor.all_tasks()
+    }
+
+    /// Registers a socket or a pipe, for as long as the [`Source`] lives.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system: no memory, no watches left, a descriptor that can't be waited for.
+    pub fn register(&self, io: impl Into<OwnedSource>) -> io::Result<Source> {
+        Source::new(&self.shared.reactor, io)
+    }
+
+    /// The time of the loop's clock.
+    pub fn time(&self) -> Instant {
+        self.shared.clock.now()
+    }
+
+    /// Stops the loop at the end of this turn. If it isn't running, its next run makes one turn.
+    pub fn stop(&self) {
+        self.shared.stopping.set(true);
+    }
+
+    /// Is the loop running?
+    pub fn is_running(&self) -> bool {
+        self.shared.running.get()
+    }
+
+    /// Is the loop closed?
+    pub fn is_closed(&self) -> bool {
+        self.shared.executor.is_closed()
+    }
+
+    /// Is debug mode on?
+    pub fn get_debug(&self) -> bool {
+        self.shared.debug.get()
+    }
+
+    /// Turns debug mode on or off.
+    pub fn set_debug(&self, debug: bool) {
+        self.shared.debug.set(debug);
+    }
+
+    /// A random number. The sequence follows from the loop's [seed](crate::Builder::random_seed).
+    pub fn random(&self) -> u64 {
+        self.shared.random.borrow_mut().u64(..)
+    }
+
+    /// Sets what is called with failures that nobody else sees; `None` brings back the default,
+    /// [`ExceptionContext::report`].
+    pub fn set_exception_handler(&self, handler: Option<Rc<dyn Fn(&ExceptionContext)>>) {
+        self.shared.executor.set_exception_handler(handler);
+    }
+
+    /// The handler that was set, if one was.
+    pub fn get_exception_handler(&self) -> Option<Rc<dyn Fn(&ExceptionContext)>> {
+        self.shared.executor.exception_handler()
+    }
+
+    /// Calls the exception handler.
+    pub fn call_exception_handler(&self, context: &ExceptionContext) {
+        self.shared.executor.call_exception_handler(context);
+    }
+
+    /// Runs `function` in an executor: the given one, or the loop's own thread pool.
+    ///
+    /// It is submitted at once. Dropping the [`JobHandle`] before the function has begun removes it;
+    /// afterwards it runs on, and its result is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError`] if the executor has been shut down, or no thread could be started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_loop::{EventLoop, get_running_loop};
+    /// # let event_loop = EventLoop::new()?;
+    /// # event_loop.run_until_complete(async {
+    /// let job = get_running_loop().unwrap().run_in_executor(None, || 6 * 7).unwrap();
+    /// assert_eq!(job.await.unwrap(), 42);
+    /// # })?;
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    pub fn run_in_executor<T: Send + 'static>(
+        &self,
+        executor: Option<&dyn JobExecutor>,
+        function: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<JobHandle<T>, SubmitError> {
+        let notify = self.shared.clock.is_simulated().then(|| self.remote());
+        let (job, handle) = self.shared.jobs.make(function, notify);
+        match executor {
+            Some(executor) => executor.submit(job)?,
+            None => self.default_executor()?.submit(job)?,
+        }
+        Ok(handle)
+    }
+
+    /// Sets the executor that blocking work goes to by default.
+    pub fn set_default_executor(&self, executor: Rc<dyn JobExecutor>) {
+        let _previous = self.shared.job_executor.replace(Some(executor));
+    }
+
+    /// Waits until the default executor has done what it was given, at most for `timeout`, and
+    /// closes it. Blocks the thread. Returns whether all was done.
+    ///
+    /// What is submitted afterwards is refused.
+    pub fn shutdown_default_executor(&self, timeout: Option<Duration>) -> bool {
+        let executor = self.shared.job_executor.borrow().clone();
+        executor.is_none_or(|executor| executor.shutdown(timeout))
+    }
+
+    fn default_executor(&self) -> Result<Rc<dyn JobExecutor>, SubmitError> {
+        if self.is_closed() {
+            return Err(SubmitError::ShutDown);
+        }
+        let mut executor = self.shared.job_executor.borrow_mut();
+        Ok(executor.get_or_insert_with(|| Rc::new(ThreadPool::new())).clone())
+    }
+}
+
+impl PartialEq for LoopHandle {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+impl Eq for LoopHandle {}
+
+impl fmt::Debug for LoopHandle {
+    /// `<EventLoop running=false closed=false debug=false>`, as asyncio has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (running, closed, debug) = (self.is_running(), self.is_closed(), self.get_debug());
+        write!(f, "<EventLoop running={running} closed={closed} debug={debug}>")
+    }
+}

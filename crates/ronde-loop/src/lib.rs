@@ -1,0 +1,73 @@
+//! The low-level event loop.
+//!
+//! For authors of frameworks, and for programs that need a callback, a timer or a descriptor rather
+//! than a task. Applications are better served by the `ronde` crate, which runs a loop, cancels and
+//! awaits what is left at the end, and has `gather`, timeouts and streams; none of that is here.
+//!
+//! An [`EventLoop`] owns everything that runs on one thread: tasks, callbacks, timers, descriptors.
+//! A [`LoopHandle`] is a handle to it, for code that runs on it; [`get_running_loop`] gives it.
+//! Other threads talk to it through a [`Remote`].
+//!
+//! ```
+//! use ronde_loop::{EventLoop, get_running_loop};
+//! use std::time::Duration;
+//!
+//! let event_loop = EventLoop::new()?;
+//! event_loop.call_soon(|| {
+//!     let handle = get_running_loop().unwrap();
+//!     handle.call_later(Duration::from_millis(1), || get_running_loop().unwrap().stop());
+//! });
+//! event_loop.run_forever()?;
+//! event_loop.close()?;
+//! # Ok::<(), ronde_loop::RunError>(())
+//! ```
+//!
+//! # One turn
+//!
+//! 1. Wait for I/O: not at all if something is ready, else until the next deadline.
+//! 2. Queue what became ready.
+//! 3. Queue the timers that are due, by deadline, equal ones in order of registration.
+//! 4. Run exactly the entries that are in the queue now, first in, first out. What they schedule
+//!    runs in the next turn.
+//! 5. Flush: what was written during the turn leaves together ([`LoopHandle::call_at_turn_end`]).
+//!
+//! Callbacks and the steps of tasks share the one queue. While work is ready, step 1 is skipped
+//! until [some sixty entries](EventLoop#turns-without-a-wait) have run.
+//!
+//! # Parameters
+//!
+//! The clock, the poller, the executor for blocking work and the seed of the random numbers are
+//! parameters of the loop: see [`Builder`]. With the [simulated clock](SimulatedClock) time jumps to
+//! the next deadline when nothing is ready.
+
+#![forbid(unsafe_code)]
+
+mod builder;
+mod clock;
+mod error;
+mod event_loop;
+mod handle;
+mod job;
+mod resolve;
+mod running;
+mod sleep;
+mod thread_pool;
+mod timer_handle;
+mod turn;
+
+pub use builder::Builder;
+pub use clock::{Clock, SimulatedClock, SystemClock};
+pub use error::{Deadlock, RunError, StuckTask};
+pub use event_loop::EventLoop;
+pub use handle::LoopHandle;
+pub use job::{Job, JobError, JobExecutor, JobHandle, SubmitError};
+pub use running::{NoRunningLoopError, get_running_loop};
+pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};
+pub use thread_pool::ThreadPool;
+pub use timer_handle::TimerHandle;
+
+pub use ronde_executor::{
+    CallbackId, ClosedError, ExceptionContext, Failure, Handle, InvalidStateError, PanicError,
+    Promise, Remote, RemoteHandle, SetResultError, Task, TaskError, TaskId, TaskRef, current_task,
+};
+pub use ronde_reactor::{BorrowedSource, Direction, Notify, OwnedSource, Poller, Source};

@@ -1,0 +1,118 @@
+//! One turn of the loop.
+
+use std::time::{Duration, Instant};
+
+use ronde_reactor::Listener;
+
+use crate::error::{Deadlock, RunError};
+use crate::handle::{Shared, Timer};
+
+/// How many entries may run, while more are ready, before the loop looks for I/O again.
+///
+/// A prime, so that it doesn't march in step with a program's own rhythm.
+const ENTRIES_BETWEEN_WAITS: usize = 61;
+
+/// In debug mode, a turn that takes longer than this is worth a word.
+const SLOW_TURN: Duration = Duration::from_millis(100);
+
+impl Shared {
+    /// Makes one turn: see the crate's documentation for its steps.
+    pub(crate) fn turn(&self) -> Result<(), RunError> {
+        self.executor.drain_remote();
+        let busy = self.executor.ready() > 0 || self.stopping.get();
+        if !busy {
+            self.wait()?;
+        } else if self.entries_since_wait.get() >= ENTRIES_BETWEEN_WAITS {
+            self.look_for_io(Some(Duration::ZERO))?;
+        }
+        if !self.timers.borrow().is_empty() {
+            // Read the clock after the wait: the wait is where the time went.
+            self.queue_due_timers(self.clock.now());
+        }
+
+        let started = self.debug.get().then(Instant::now);
+        let count = self.executor.run_batch();
+        self.entries_since_wait.set(self.entries_since_wait.get() + count);
+        if let Some(started) = started {
+            report_if_slow(started.elapsed(), count);
+        }
+        self.flush();
+        Ok(())
+    }
+
+    /// Nothing is ready: waits for I/O, other threads, or the next deadline.
+    fn wait(&self) -> Result<(), RunError> {
+        let deadline = self.timers.borrow().next_deadline();
+        if self.clock.is_simulated() {
+            return self.wait_simulated(deadline);
+        }
+        let timeout = deadline.map(|when| when.saturating_duration_since(self.clock.now()));
+        self.look_for_io(timeout)
+    }
+
+    /// Nothing is ready, and time is ours to move.
+    fn wait_simulated(&self, deadline: Option<Instant>) -> Result<(), RunError> {
+        if self.jobs.out() > 0 {
+            // Real work on another thread: its end is the next event, whatever the timers say.
+            return self.look_for_io(None);
+        }
+        let has_sources = !self.reactor.is_empty();
+        if has_sources {
+            self.look_for_io(Some(Duration::ZERO))?;
+            self.executor.drain_remote();
+            if self.executor.ready() > 0 {
+                return Ok(());
+            }
+        }
+        match deadline {
+            Some(when) => self.clock.advance_to(when),
+            None if has_sources => self.look_for_io(None)?,
+            None => {
+                let tasks = self.executor.all_tasks();
+                return Err(RunError::Deadlock(Deadlock::of(&tasks)));
+            }
+        }
+        Ok(())
+    }
+
+    fn look_for_io(&self, timeout: Option<Duration>) -> Result<(), RunError> {
+        self.entries_since_wait.set(0);
+        let mut queue = |listener| match listener {
+            Listener::Waker(waker) => waker.wake(),
+            Listener::Callback(callback) => self.executor.call_repeated(callback),
+        };
+        self.reactor
+            .wait(timeout, &mut queue)
+            .map_err(|source| RunError::Io { doing: "waiting for I/O", source })?;
+        self.executor.drain_remote();
+        Ok(())
+    }
+
+    fn queue_due_timers(&self, now: Instant) {
+        loop {
+            // One borrow each: what is queued may be dropped, and run anything, on a closed loop.
+            let due = self.timers.borrow_mut().pop_due(now);
+            match due {
+                Some(Timer::Wake(waker)) => self.executor.wake_soon(waker),
+                Some(Timer::Call(handle)) => self.executor.call_handle(handle),
+                None => return,
+            }
+        }
+    }
+
+    /// Calls what asked to be called at the end of the turn.
+    fn flush(&self) {
+        if self.at_turn_end.borrow().is_empty() {
+            return;
+        }
+        for callback in self.at_turn_end.take() {
+            callback();
+        }
+    }
+}
+
+fn report_if_slow(took: Duration, entries: usize) {
+    if took >= SLOW_TURN {
+        tracing::warn!(target: "ronde", ?took, entries, "a turn of the loop took long");
+    }
+}

@@ -46,6 +46,8 @@ struct Shared {
     id: Cell<Option<u64>>,
     phase: Cell<Phase>,
     requested: RefCell<Option<CancelledError>>,
+    /// The body may be polled once more before the request is delivered.
+    one_more_poll: Cell<bool>,
     /// The request was passed on to what the body waits for, and comes back through it.
     forwarded: Cell<bool>,
     waiting: RefCell<Option<Wait>>,
@@ -79,6 +81,7 @@ impl CancelScope {
                 id: Cell::new(None),
                 phase: Cell::new(Phase::Suspended),
                 requested: RefCell::new(None),
+                one_more_poll: Cell::new(false),
                 forwarded: Cell::new(false),
                 waiting: RefCell::new(None),
                 waker: RefCell::new(None),
@@ -128,6 +131,15 @@ impl CancelScope {
             waker.wake();
         }
         true
+    }
+
+    /// As [`cancel`](Self::cancel), but a body that is just finishing wins: it is polled once more,
+    /// and only if it is then still suspended it gets the cancellation.
+    ///
+    /// Timeouts use it: what finishes together with its deadline has finished.
+    pub fn cancel_unless_ready(&self, error: &CancelledError) -> bool {
+        self.shared.one_more_poll.set(true);
+        self.cancel(error)
     }
 
     /// Is the body over?
@@ -235,7 +247,9 @@ impl<F: Future> Future for Scoped<F> {
         // Look at what *this* body waits for, apart from what its siblings wait for.
         let siblings = registers::take_waiting();
         // A cancellation of the whole task that is being delivered goes first.
-        let mut due = if registers::anything_armed() { None } else { shared.due() };
+        let one_more_poll = shared.one_more_poll.take() && !shared.forwarded.get();
+        let wait = registers::anything_armed() || one_more_poll;
+        let mut due = if wait { None } else { shared.due() };
         let step = loop {
             if let Some(error) = due.take() {
                 registers::arm(error);

@@ -45,6 +45,18 @@ pub struct Statistics {
     pub created: u64,
 }
 
+/// See [`Executor::make_current`].
+#[must_use = "the executor is current only while the guard lives"]
+pub struct CurrentGuard {
+    _entered: Entered,
+}
+
+impl fmt::Debug for CurrentGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CurrentGuard")
+    }
+}
+
 pub(crate) struct Shared {
     pub(crate) ready: Ready,
     pub(crate) remote: Remote,
@@ -135,6 +147,13 @@ impl Executor {
         }
         let _entered = Entered::new(self.shared.clone());
         f()
+    }
+
+    /// Makes this the current executor of the thread until the guard is dropped.
+    ///
+    /// [`enter`](Self::enter) is the better form wherever a closure will do.
+    pub fn make_current(&self) -> CurrentGuard {
+        CurrentGuard { _entered: Entered::new(self.shared.clone()) }
     }
 
     /// Runs what is ready now, and nothing that becomes ready meanwhile. Returns how many entries

@@ -1,10 +1,9 @@
 //! The loop itself: who owns it runs it.
 
 use std::fmt;
-use std::future::Future;
 use std::ops::Deref;
 
-use ronde_executor::TaskError;
+use ronde_executor::{IntoTask, TaskError};
 
 use crate::builder::Builder;
 use crate::error::RunError;
@@ -62,7 +61,8 @@ impl EventLoop {
         self.handle.clone()
     }
 
-    /// Runs until `future` is done, as a task, and returns its output.
+    /// Runs until `main` is done, and returns its output. `main` is a task, or a future that becomes
+    /// one.
     ///
     /// Other tasks and callbacks run along with it; what is not done at its end stays where it is.
     ///
@@ -70,22 +70,21 @@ impl EventLoop {
     ///
     /// - [`RunError::AlreadyRunning`] inside a running loop.
     /// - [`RunError::Closed`] after `close`.
-    /// - [`RunError::Cancelled`] if the future's task ended cancelled.
+    /// - [`RunError::Cancelled`] if the task ended cancelled.
     /// - [`RunError::Stopped`] if `stop` was called first. The task stays with the loop.
     /// - [`RunError::Deadlock`], with a simulated clock only.
     /// - [`RunError::Io`] if waiting for I/O failed.
     ///
     /// # Panics
     ///
-    /// If the future panics, with its payload.
+    /// If the task panics, with its payload.
     #[track_caller]
-    pub fn run_until_complete<F>(&self, future: F) -> Result<F::Output, RunError>
-    where
-        F: Future + 'static,
-        F::Output: 'static,
-    {
+    pub fn run_until_complete<M: IntoTask>(&self, main: M) -> Result<M::Value, RunError> {
         self.check_can_run()?;
-        let task = self.create_task(future);
+        // Not in a closure, which would hide the caller's location.
+        let _current = self.shared.executor.make_current();
+        let child = main.into_child();
+        let task = child.task();
         let loop_handle = self.handle();
         let stopper = task.add_done_callback(move |_| loop_handle.stop());
         let ran = self.run_forever();
@@ -94,11 +93,12 @@ impl EventLoop {
         if !task.done() {
             return Err(RunError::Stopped);
         }
-        match task.take_result() {
+        match child.take_result() {
             Ok(output) => Ok(output),
             Err(TaskError::Panicked(panic)) => panic.resume(),
             Err(TaskError::Cancelled(error)) => Err(RunError::Cancelled(error)),
-            Err(_) => unreachable!("nobody else has the task's result"),
+            Err(error @ TaskError::InvalidState(_)) => panic!("the main task: {error}"),
+            Err(error) => unreachable!("a task that is done is not {error:?}"),
         }
     }
 

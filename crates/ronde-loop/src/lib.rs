@@ -52,6 +52,7 @@ mod resolve;
 mod running;
 mod sleep;
 mod thread_pool;
+mod timeout;
 mod timer_handle;
 mod turn;
 
@@ -64,10 +65,12 @@ pub use job::{Job, JobError, JobExecutor, JobHandle, SubmitError};
 pub use running::{NoRunningLoopError, get_running_loop};
 pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};
 pub use thread_pool::ThreadPool;
+pub use timeout::{RescheduleError, Timeout, TimeoutError, WithTimeout, timeout, timeout_at};
 pub use timer_handle::TimerHandle;
 
 pub use ronde_executor::{
-    CallbackId, ClosedError, ExceptionContext, Failure, Handle, InvalidStateError, PanicError,
-    Promise, Remote, RemoteHandle, SetResultError, Task, TaskError, TaskId, TaskRef, current_task,
+    CallbackId, Child, ClosedError, ExceptionContext, Failure, Handle, IntoTask, InvalidStateError,
+    Join, JoinPromise, JoinRef, JoinTask, PanicError, Promise, Remote, RemoteHandle, SetResultError,
+    Task, TaskError, TaskId, TaskRef, current_task,
 };
 pub use ronde_reactor::{BorrowedSource, Direction, Notify, OwnedSource, Poller, Source};

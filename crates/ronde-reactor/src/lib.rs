@@ -75,8 +75,6 @@
 //! Timers and the turn of the loop belong to `ronde-loop`, as do `add_reader` and the transports;
 //! buffers and streams to `ronde-streams`; processes to `ronde-process`.
 
-#![deny(unsafe_code)]
-
 mod source;
 
 mod reactor;
@@ -94,3 +92,8 @@ pub use reactor::{Listener, Reactor, Statistics};
 pub use readiness::{Direction, Readiness};
 pub use source::Source;
 pub use sys::{BorrowedSource, OwnedSource};
+
+/// The README's example is tested too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -162,8 +162,12 @@ pub(crate) struct Told {
 
 impl Told {
     pub(crate) fn tell(self, tell: &mut dyn FnMut(Listener)) {
-        self.waker.map(Listener::Waker).map(&mut *tell);
-        self.callback.map(Listener::Callback).map(tell);
+        if let Some(waker) = self.waker {
+            tell(Listener::Waker(waker));
+        }
+        if let Some(callback) = self.callback {
+            tell(Listener::Callback(callback));
+        }
     }
 }
 

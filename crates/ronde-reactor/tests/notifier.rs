@@ -21,6 +21,7 @@ fn a_notification_from_another_thread_ends_the_wait() {
     let reactor = reactor();
     let notifier = reactor.notifier();
     let notifying = thread::spawn(move || {
+        // slow: 5 ms, so that the other thread is waiting by now; it must hold if it is not, too.
         thread::sleep(Duration::from_millis(5));
         notifier.notify();
     });

@@ -4,12 +4,10 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::ops::Deref;
 use std::panic::Location;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 
 use super::coroutine;
-use super::join::{JoinTask, Waiter};
+use super::join::{Join, JoinTask};
 use super::record::Record;
 use super::reference::TaskRef;
 use crate::error::TaskError;
@@ -21,6 +19,9 @@ use crate::executor::Shared;
 /// - `(&task).await` waits and leaves the result where it is: it can be asked for again, and by
 ///   others. It needs `T: Clone`.
 /// - [`result`](Self::result) and [`with_result`](Self::with_result) ask without waiting.
+///
+/// A task is no `Future` itself, so that `gather` and its like can tell a task from a future that
+/// isn't one yet. Where a future is asked for, give [`into_future`](IntoFuture::into_future).
 ///
 /// Everything that doesn't need the result's type is on [`TaskRef`], which a `Task` derefs to.
 /// Dropping a task detaches it; it runs on. Several owners share one by way of `Rc<Task<T>>`.
@@ -55,7 +56,6 @@ pub struct Task<T> {
     record: Rc<Record<T>>,
     /// The same record, untyped, so that `Deref` can give a reference to it.
     untyped: TaskRef,
-    waiter: Waiter,
 }
 
 impl<T: 'static> Task<T> {
@@ -68,7 +68,7 @@ impl<T: 'static> Task<T> {
         F: Future<Output = T> + 'static,
     {
         let record = coroutine::start(executor, future, created_at);
-        Self { untyped: TaskRef::new(record.clone()), record, waiter: Waiter::default() }
+        Self { untyped: TaskRef::new(record.clone()), record }
     }
 
     /// Asks the task to cancel. Returns false if it is done already.
@@ -141,6 +141,10 @@ impl<T: 'static> Task<T> {
     pub(super) fn record(&self) -> &Rc<Record<T>> {
         &self.record
     }
+
+    pub(crate) fn share(&self) -> Self {
+        Self { record: self.record.clone(), untyped: self.untyped.clone() }
+    }
 }
 
 impl<T> Deref for Task<T> {
@@ -163,24 +167,12 @@ impl<T> From<&Task<T>> for TaskRef {
     }
 }
 
-impl<T: 'static> Future for Task<T> {
+impl<T: 'static> IntoFuture for Task<T> {
     type Output = Result<T, TaskError>;
+    type IntoFuture = Join<T>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        match this.waiter.poll(&this.untyped, cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
-            Poll::Ready(Ok(())) => Poll::Ready(this.record.take_outcome()),
-        }
-    }
-}
-
-impl<T> Unpin for Task<T> {}
-
-impl<T> Drop for Task<T> {
-    fn drop(&mut self) {
-        self.waiter.forget(&self.untyped);
+    fn into_future(self) -> Join<T> {
+        Join::new(self)
     }
 }
 

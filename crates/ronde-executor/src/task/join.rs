@@ -62,6 +62,49 @@ impl Waiter {
     }
 }
 
+/// The future of awaiting a [`Task`]: it moves the result out.
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct Join<T> {
+    task: Task<T>,
+    waiter: Waiter,
+}
+
+impl<T> Join<T> {
+    pub(super) fn new(task: Task<T>) -> Self {
+        Self { task, waiter: Waiter::default() }
+    }
+
+    /// The task that is awaited.
+    pub fn task(&self) -> &Task<T> {
+        &self.task
+    }
+}
+
+impl<T: 'static> Future for Join<T> {
+    type Output = Result<T, TaskError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        match this.waiter.poll(&this.task, cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+            Poll::Ready(Ok(())) => Poll::Ready(this.task.take_result()),
+        }
+    }
+}
+
+impl<T> Drop for Join<T> {
+    fn drop(&mut self) {
+        self.waiter.forget(&self.task);
+    }
+}
+
+impl<T> fmt::Debug for Join<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Join").field(&*self.task).finish()
+    }
+}
+
 /// The future of awaiting a `&Task<T>`.
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct JoinTask<'a, T> {

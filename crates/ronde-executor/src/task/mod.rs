@@ -15,10 +15,12 @@
 mod cancel;
 mod coroutine;
 mod handle;
+mod into_task;
 mod join;
 mod record;
 mod reference;
 
 pub use handle::Task;
-pub use join::{JoinRef, JoinTask};
+pub use into_task::{Child, IntoTask};
+pub use join::{Join, JoinRef, JoinTask};
 pub use reference::{TaskId, TaskRef};

@@ -19,11 +19,7 @@ impl Shown {
     pub(crate) fn new(program: &str, folder: &Path) -> Self {
         let mut command = Command::new(program);
         command.current_dir(folder);
-        Self {
-            command,
-            environment: Vec::new(),
-            words: vec![program.to_owned()],
-        }
+        Self { command, environment: Vec::new(), words: vec![program.to_owned()] }
     }
 
     /// The cargo that started this tool, run in `root`.
@@ -32,11 +28,7 @@ impl Shown {
         let mut command = Command::new(program);
         command.current_dir(root);
         forget_this_package(&mut command);
-        Self {
-            command,
-            environment: Vec::new(),
-            words: vec!["cargo".to_owned()],
-        }
+        Self { command, environment: Vec::new(), words: vec!["cargo".to_owned()] }
     }
 
     /// Adds arguments.
@@ -50,9 +42,7 @@ impl Shown {
 
     /// Adds `--package name` for each of `packages`.
     pub(crate) fn packages<S: AsRef<str>>(self, packages: impl IntoIterator<Item = S>) -> Self {
-        packages
-            .into_iter()
-            .fold(self, |shown, name| shown.args(["--package", name.as_ref()]))
+        packages.into_iter().fold(self, |shown, name| shown.args(["--package", name.as_ref()]))
     }
 
     /// Sets a variable of the environment.

@@ -46,19 +46,14 @@ struct Example {
 pub(crate) fn run(root: &Path, names: &[String]) -> Result<(), Failure> {
     let examples = find(&read(root)?);
     check_tables(&examples)?;
-    all_but_benches(Shown::cargo(root).args(["build"]), root)
-        .args(["--examples"])
-        .run()?;
+    all_but_benches(Shown::cargo(root).args(["build"]), root).args(["--examples"]).run()?;
 
     // Run as built above: `cargo run --package` would select other features, and build again.
     let target = target(root)?;
     let logs = target.join("xtask-examples");
     fs::create_dir_all(&logs).map_err(|error| cannot("create", &logs, &error))?;
     let wanted = |example: &&Example| names.is_empty() || names.contains(&example.name);
-    if let Some(name) = names
-        .iter()
-        .find(|name| !examples.iter().any(|it| it.name == **name))
-    {
+    if let Some(name) = names.iter().find(|name| !examples.iter().any(|it| it.name == **name)) {
         return Err(Failure::new(format!("no example is called {name}")));
     }
     for example in examples.iter().filter(wanted) {
@@ -81,29 +76,17 @@ fn run_one(root: &Path, example: &Example, program: &Path, log: &Path) -> Result
     let ended = finish(command, log).map_err(|error| cannot("run", program, &error))?;
     let problem = match ended {
         Some(status) if status.code() == Some(expected) => {
-            let why = special
-                .map(|row| format!(" ({status}: {})", row.why))
-                .unwrap_or_default();
-            println!(
-                "{package}/{name}: ok after {:.1} s{why}",
-                began.elapsed().as_secs_f64()
-            );
+            let why = special.map(|row| format!(" ({status}: {})", row.why)).unwrap_or_default();
+            println!("{package}/{name}: ok after {:.1} s{why}", began.elapsed().as_secs_f64());
             return Ok(());
         }
         Some(status) => format!("it ended with {status}, not with exit code {expected}"),
         None => format!("it was still running after {} s", TIME_LIMIT.as_secs()),
     };
     let output = fs::read(log).unwrap_or_default();
-    println!(
-        "{package}/{name} wrote:\n{}",
-        String::from_utf8_lossy(&output)
-    );
+    println!("{package}/{name} wrote:\n{}", String::from_utf8_lossy(&output));
     let repeat = Shown::cargo(root).args(["run", "--package", package, "--example", name]);
-    let repeat = if arguments.is_empty() {
-        repeat
-    } else {
-        repeat.args(["--"]).args(arguments)
-    };
+    let repeat = if arguments.is_empty() { repeat } else { repeat.args(["--"]).args(arguments) };
     Err(Failure {
         problem: format!("the example {name} of {package}: {problem}"),
         repeat: Some(repeat.shown()),
@@ -114,10 +97,7 @@ fn run_one(root: &Path, example: &Example, program: &Path, log: &Path) -> Result
 fn finish(mut command: Command, log: &Path) -> io::Result<Option<ExitStatus>> {
     // Output goes to a file, since a pipe that nobody reads would stop a talkative example.
     let output = File::create(log)?;
-    command
-        .stdin(Stdio::null())
-        .stdout(output.try_clone()?)
-        .stderr(output);
+    command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
     let mut child = command.spawn()?;
     let deadline = Instant::now() + TIME_LIMIT;
     loop {
@@ -145,17 +125,12 @@ fn find(tree: &Tree) -> Vec<Example> {
     for package in tree.crates() {
         for (path, _) in tree.ending_with(".rs") {
             let file = path.strip_prefix(&format!("{}/examples/", package.folder));
-            let name = file
-                .and_then(|file| file.strip_suffix(".rs"))
-                .and_then(|file| {
-                    let name = file.strip_suffix("/main").unwrap_or(file);
-                    (!name.contains('/')).then(|| name.to_owned())
-                });
+            let name = file.and_then(|file| file.strip_suffix(".rs")).and_then(|file| {
+                let name = file.strip_suffix("/main").unwrap_or(file);
+                (!name.contains('/')).then(|| name.to_owned())
+            });
             if let Some(name) = name {
-                examples.push(Example {
-                    package: package.name.clone(),
-                    name,
-                });
+                examples.push(Example { package: package.name.clone(), name });
             }
         }
     }
@@ -165,10 +140,7 @@ fn find(tree: &Tree) -> Vec<Example> {
 /// Names must be unique, as all examples are built into one folder; [`SPECIAL`] must be current.
 fn check_tables(examples: &[Example]) -> Result<(), Failure> {
     for (index, example) in examples.iter().enumerate() {
-        if let Some(twin) = examples[..index]
-            .iter()
-            .find(|other| other.name == example.name)
-        {
+        if let Some(twin) = examples[..index].iter().find(|other| other.name == example.name) {
             return Err(Failure::new(format!(
                 "{} and {} both have an example called {}; cargo builds both into one file",
                 twin.package, example.package, example.name
@@ -197,10 +169,7 @@ mod tests {
     use super::*;
 
     fn example(package: &str, name: &str) -> Example {
-        Example {
-            package: package.to_owned(),
-            name: name.to_owned(),
-        }
+        Example { package: package.to_owned(), name: name.to_owned() }
     }
 
     #[test]
@@ -212,10 +181,7 @@ mod tests {
             ("crates/ronde/examples/chat/room.rs", ""),
             ("crates/ronde/examples/page.html", ""),
         ]);
-        assert_eq!(
-            find(&tree),
-            [example("ronde", "chat"), example("ronde", "echo")]
-        );
+        assert_eq!(find(&tree), [example("ronde", "chat"), example("ronde", "echo")]);
     }
 
     #[test]
@@ -224,12 +190,7 @@ mod tests {
         let mut examples: Vec<_> = listed().collect();
         check_tables(&examples).unwrap();
         examples.push(example("ronde-loop", "website_status"));
-        assert!(
-            check_tables(&examples)
-                .unwrap_err()
-                .problem
-                .contains("website_status")
-        );
+        assert!(check_tables(&examples).unwrap_err().problem.contains("website_status"));
     }
 
     #[test]

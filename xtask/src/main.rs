@@ -51,10 +51,7 @@ fn main() -> ExitCode {
 /// The repository's root: the folder above this package.
 fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package
-        .parent()
-        .expect("xtask is a folder of the repository")
-        .to_path_buf()
+    package.parent().expect("xtask is a folder of the repository").to_path_buf()
 }
 
 fn usage_error(problem: &str) -> ExitCode {
@@ -68,18 +65,8 @@ fn help() -> String {
         let mark = if in_ci { "ci" } else { "" };
         text.push_str(&format!("  {name:<16}  {mark:<2}  {summary}\n"));
     };
-    line(
-        "ci",
-        false,
-        "everything marked `ci` below, in this order, up to the first failure",
-    );
-    for Task {
-        name,
-        in_ci,
-        summary,
-        ..
-    } in TASKS
-    {
+    line("ci", false, "everything marked `ci` below, in this order, up to the first failure");
+    for Task { name, in_ci, summary, .. } in TASKS {
         line(name, *in_ci, summary);
     }
     text

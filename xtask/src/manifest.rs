@@ -32,12 +32,7 @@ pub(crate) fn entries(manifest: &str) -> Vec<Entry<'_>> {
         } else if let Some((key, value)) = line.split_once('=') {
             if !line.starts_with('#') {
                 let (key, value) = (key.trim(), value.trim());
-                entries.push(Entry {
-                    line: index + 1,
-                    section,
-                    key,
-                    value,
-                });
+                entries.push(Entry { line: index + 1, section, key, value });
             }
         }
     }
@@ -47,28 +42,18 @@ pub(crate) fn entries(manifest: &str) -> Vec<Entry<'_>> {
 /// The value of `key` in `section`, as written.
 pub(crate) fn value<'a>(manifest: &'a str, section: &str, key: &str) -> Option<&'a str> {
     let mut entries = entries(manifest).into_iter();
-    entries
-        .find(|entry| entry.section == section && entry.key == key)
-        .map(|entry| entry.value)
+    entries.find(|entry| entry.section == section && entry.key == key).map(|entry| entry.value)
 }
 
 /// What a manifest depends on, in every section that can say so.
 ///
 /// A dependency that has its own section (`[dependencies.bytes]`) is there once per line of it.
 pub(crate) fn dependencies(manifest: &str) -> Vec<Dependency<'_>> {
-    entries(manifest)
-        .into_iter()
-        .filter_map(dependency)
-        .collect()
+    entries(manifest).into_iter().filter_map(dependency).collect()
 }
 
 fn dependency(entry: Entry<'_>) -> Option<Dependency<'_>> {
-    let Entry {
-        line,
-        section,
-        key,
-        value,
-    } = entry;
+    let Entry { line, section, key, value } = entry;
     if section.starts_with("workspace.") {
         return None;
     }
@@ -83,11 +68,7 @@ fn dependency(entry: Entry<'_>) -> Option<Dependency<'_>> {
         _ => quoted_after(value, "package = \""),
     };
     let is_dev = kind.ends_with("dev-");
-    Some(Dependency {
-        line,
-        name: renamed.unwrap_or(written),
-        is_dev,
-    })
+    Some(Dependency { line, name: renamed.unwrap_or(written), is_dev })
 }
 
 fn quoted_after<'a>(text: &'a str, opening: &str) -> Option<&'a str> {
@@ -100,10 +81,7 @@ mod tests {
     use super::*;
 
     fn names(manifest: &str) -> Vec<(&str, bool)> {
-        dependencies(manifest)
-            .into_iter()
-            .map(|found| (found.name, found.is_dev))
-            .collect()
+        dependencies(manifest).into_iter().map(|found| (found.name, found.is_dev)).collect()
     }
 
     #[test]

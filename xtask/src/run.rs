@@ -19,10 +19,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure that the task's own name repeats.
     pub(crate) fn new(problem: impl Into<String>) -> Self {
-        Self {
-            problem: problem.into(),
-            repeat: None,
-        }
+        Self { problem: problem.into(), repeat: None }
     }
 }
 

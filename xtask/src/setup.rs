@@ -15,16 +15,8 @@ struct Tool {
 }
 
 const TOOLS: &[Tool] = &[
-    Tool {
-        program: "openssl",
-        package: "openssl",
-        used_for: "the other end of TLS tests",
-    },
-    Tool {
-        program: "python3",
-        package: "python3",
-        used_for: "comparing with asyncio itself",
-    },
+    Tool { program: "openssl", package: "openssl", used_for: "the other end of TLS tests" },
+    Tool { program: "python3", package: "python3", used_for: "comparing with asyncio itself" },
 ];
 
 /// Checks that the tools are on `PATH`; as root of a Debian-like system, installs what is missing.
@@ -35,11 +27,7 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     }
 
     for tool in TOOLS {
-        let found = if is_on_path(tool.program) {
-            "found"
-        } else {
-            "MISSING"
-        };
+        let found = if is_on_path(tool.program) { "found" } else { "MISSING" };
         println!("{:<10} {found:<8} ({})", tool.program, tool.used_for);
     }
     let still_missing: Vec<_> = missing().map(|tool| tool.package).collect();
@@ -74,10 +62,7 @@ fn is_root(root: &Path) -> bool {
 fn install<'a>(root: &Path, packages: impl Iterator<Item = &'a str>) -> Result<(), Failure> {
     let apt_get = || Shown::new("apt-get", root).env("DEBIAN_FRONTEND", "noninteractive");
     apt_get().args(["update"]).run()?;
-    apt_get()
-        .args(["install", "--yes", "--no-install-recommends"])
-        .args(packages)
-        .run()
+    apt_get().args(["install", "--yes", "--no-install-recommends"]).args(packages).run()
 }
 
 #[cfg(test)]

@@ -48,12 +48,7 @@ const fn task(
     summary: &'static str,
     run: fn(&Path, &[String]) -> Result<(), Failure>,
 ) -> Task {
-    Task {
-        name,
-        summary,
-        in_ci,
-        run,
-    }
+    Task { name, summary, in_ci, run }
 }
 
 /// The package that measures. Its timings are no tests, and it builds tokio.
@@ -78,10 +73,7 @@ fn clippy(root: &Path, arguments: &[String]) -> Result<(), Failure> {
 
 fn test(root: &Path, arguments: &[String]) -> Result<(), Failure> {
     let cargo = all_but_benches(Shown::cargo(root).args(["test"]), root);
-    cargo
-        .args(["--lib", "--bins", "--tests"])
-        .args(arguments)
-        .run()
+    cargo.args(["--lib", "--bins", "--tests"]).args(arguments).run()
 }
 
 fn doctest(root: &Path, arguments: &[String]) -> Result<(), Failure> {
@@ -91,17 +83,11 @@ fn doctest(root: &Path, arguments: &[String]) -> Result<(), Failure> {
 
 fn docs(root: &Path, arguments: &[String]) -> Result<(), Failure> {
     let cargo = Shown::cargo(root).env_option("RUSTDOCFLAGS", "-D warnings");
-    cargo
-        .args(["doc", "--no-deps", "--workspace"])
-        .args(arguments)
-        .run()
+    cargo.args(["doc", "--no-deps", "--workspace"]).args(arguments).run()
 }
 
 fn bench(root: &Path, arguments: &[String]) -> Result<(), Failure> {
-    Shown::cargo(root)
-        .args(["bench", "--package", BENCHES])
-        .args(arguments)
-        .run()
+    Shown::cargo(root).args(["bench", "--package", BENCHES]).args(arguments).run()
 }
 
 fn loom(root: &Path, arguments: &[String]) -> Result<(), Failure> {
@@ -151,9 +137,7 @@ fn msrv(root: &Path, arguments: &[String]) -> Result<(), Failure> {
         .ok_or_else(|| Failure::new("Cargo.toml: [workspace.package] has no rust-version"))?
         .trim_matches('"');
 
-    let installed = Shown::new("rustup", root)
-        .args(["toolchain", "list"])
-        .output()?;
+    let installed = Shown::new("rustup", root).args(["toolchain", "list"]).output()?;
     let toolchain = toolchain(&installed, version).ok_or_else(|| {
         Failure::new(format!(
             "Rust {version} is not installed: rustup toolchain install {version} --profile minimal"
@@ -169,9 +153,7 @@ fn msrv(root: &Path, arguments: &[String]) -> Result<(), Failure> {
 
 /// The name under which rustup has a version: `1.85-x86_64-...` or `1.85.1-x86_64-...`.
 fn toolchain<'a>(installed: &'a str, version: &str) -> Option<&'a str> {
-    let names = installed
-        .lines()
-        .filter_map(|line| line.split_whitespace().next());
+    let names = installed.lines().filter_map(|line| line.split_whitespace().next());
     let mut fitting = names.filter(|name| {
         let rest = name.strip_prefix(version);
         rest.is_some_and(|rest| rest.starts_with(['.', '-']))
@@ -197,15 +179,11 @@ pub(crate) fn read(root: &Path) -> Result<Tree, Failure> {
 pub(crate) fn target(root: &Path) -> Result<PathBuf, Failure> {
     let cargo = Shown::cargo(root).args(["metadata", "--no-deps", "--format-version", "1"]);
     let metadata = cargo.output()?;
-    let folder = metadata
-        .split_once(r#""target_directory":""#)
-        .and_then(|(_, rest)| {
-            let (folder, _) = rest.split_once('"')?;
-            Some(folder.replace(r"\\", r"\"))
-        });
-    folder
-        .map(PathBuf::from)
-        .ok_or_else(|| Failure::new("cargo metadata names no target folder"))
+    let folder = metadata.split_once(r#""target_directory":""#).and_then(|(_, rest)| {
+        let (folder, _) = rest.split_once('"')?;
+        Some(folder.replace(r"\\", r"\"))
+    });
+    folder.map(PathBuf::from).ok_or_else(|| Failure::new("cargo metadata names no target folder"))
 }
 
 /// A target folder for builds with flags of their own.
@@ -217,8 +195,7 @@ fn target_folder(root: &Path, name: &str) -> Result<String, Failure> {
 fn host(root: &Path) -> Result<String, Failure> {
     let version = Shown::new("rustc", root).args(["-vV"]).output()?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned)
-        .ok_or_else(|| Failure::new("rustc -vV names no host"))
+    host.map(str::to_owned).ok_or_else(|| Failure::new("rustc -vV names no host"))
 }
 
 /// Package and name of each loom test.
@@ -245,10 +222,7 @@ mod tests {
     #[test]
     fn loom_tests_are_found_by_their_name() {
         let tree = Tree::of(&[
-            (
-                "crates/ronde-executor/Cargo.toml",
-                "[package]\nname = \"ronde-executor\"\n",
-            ),
+            ("crates/ronde-executor/Cargo.toml", "[package]\nname = \"ronde-executor\"\n"),
             ("crates/ronde-executor/tests/loom_wake.rs", ""),
             ("crates/ronde-executor/tests/order.rs", ""),
             ("crates/ronde-executor/tests/loom_wake/model.rs", ""),
@@ -267,11 +241,7 @@ mod tests {
     #[test]
     fn every_task_has_a_name_of_its_own() {
         for (index, task) in TASKS.iter().enumerate() {
-            assert!(
-                TASKS[..index].iter().all(|other| other.name != task.name),
-                "{}",
-                task.name
-            );
+            assert!(TASKS[..index].iter().all(|other| other.name != task.name), "{}", task.name);
         }
     }
 }

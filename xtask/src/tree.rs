@@ -58,9 +58,7 @@ impl Tree {
     #[cfg(test)]
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         let own = |&(path, text): &(&str, &str)| (path.to_owned(), text.to_owned());
-        Self {
-            files: files.iter().map(own).collect(),
-        }
+        Self { files: files.iter().map(own).collect() }
     }
 
     /// The text of a file.
@@ -78,10 +76,7 @@ impl Tree {
 
     /// Paths and texts of the files whose name ends with `suffix`, in order.
     pub(crate) fn ending_with(&self, suffix: &str) -> impl Iterator<Item = (&str, &str)> {
-        let files = self
-            .files
-            .iter()
-            .filter(move |(path, _)| path.ends_with(suffix));
+        let files = self.files.iter().filter(move |(path, _)| path.ends_with(suffix));
         files.map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
@@ -91,19 +86,14 @@ impl Tree {
         let packages = manifests.filter_map(|(path, text)| {
             let folder = path.trim_end_matches("/Cargo.toml").to_owned();
             let name = manifest::value(text, "package", "name")?;
-            Some(Package {
-                name: name.trim_matches('"').to_owned(),
-                folder,
-            })
+            Some(Package { name: name.trim_matches('"').to_owned(), folder })
         });
         packages.collect()
     }
 
     /// The packages below `crates/`: the ones that are published.
     pub(crate) fn crates(&self) -> impl Iterator<Item = Package> {
-        self.packages()
-            .into_iter()
-            .filter(|package| package.folder.starts_with("crates/"))
+        self.packages().into_iter().filter(|package| package.folder.starts_with("crates/"))
     }
 }
 
@@ -124,17 +114,10 @@ mod tests {
     fn only_manifests_that_name_a_package_are_packages() {
         let tree = Tree::of(&[
             ("Cargo.toml", "[workspace]\n"),
-            (
-                "crates/ronde-timer/Cargo.toml",
-                "[package]\nname = \"ronde-timer\"\n",
-            ),
+            ("crates/ronde-timer/Cargo.toml", "[package]\nname = \"ronde-timer\"\n"),
             ("xtask/Cargo.toml", "[package]\nname = \"xtask\"\n"),
         ]);
-        let names: Vec<_> = tree
-            .packages()
-            .into_iter()
-            .map(|package| package.name)
-            .collect();
+        let names: Vec<_> = tree.packages().into_iter().map(|package| package.name).collect();
         assert_eq!(names, ["ronde-timer", "xtask"]);
         assert_eq!(tree.crates().count(), 1);
     }

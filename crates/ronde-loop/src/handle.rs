@@ -10,7 +10,8 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use ronde_executor::{
-    ClosedError, ExceptionContext, Executor, Handle, Remote, RemoteHandle, Task, TaskRef,
+    ClosedError, CurrentGuard, ExceptionContext, Executor, Handle, Remote, RemoteHandle, Task,
+    TaskRef,
 };
 use ronde_reactor::{OwnedSource, Reactor, Source};
 use ronde_timer::TimerQueue;
@@ -179,6 +180,14 @@ impl LoopHandle {
         F::Output: 'static,
     {
         self.shared.executor.spawn(future)
+    }
+
+    /// Makes this the loop that new tasks of the thread belong to, until the guard is dropped.
+    ///
+    /// Inside a running loop it always is. Outside, this serves those who prepare tasks for a loop
+    /// that is yet to run.
+    pub fn enter(&self) -> CurrentGuard {
+        self.shared.executor.make_current()
     }
 
     /// The tasks that are not done, in the order of their creation.

@@ -14,9 +14,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Violation> {
     let sources = tree.ending_with(".rs");
     let libraries =
         sources.filter(|(file, _)| file.starts_with("crates/") && file.contains("/src/"));
-    libraries
-        .flat_map(|(file, text)| check_file(file, text))
-        .collect()
+    libraries.flat_map(|(file, text)| check_file(file, text)).collect()
 }
 
 /// Every public `async fn`, and every one of a public trait, says what a dropped wait means.
@@ -87,10 +85,7 @@ mod tests {
     fn a_public_async_fn_without_the_section_is_a_violation() {
         let said = said_of("/// Waits.\npub async fn wait() {}\n");
         assert_eq!(said.len(), 1);
-        assert!(
-            said[0].starts_with("crates/ronde/src/lib.rs:2: "),
-            "{said:?}"
-        );
+        assert!(said[0].starts_with("crates/ronde/src/lib.rs:2: "), "{said:?}");
     }
 
     #[test]

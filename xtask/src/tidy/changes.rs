@@ -10,10 +10,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Violation> {
     let mut violations = Vec::new();
     let packages = tree.packages();
     for (file, text) in tree.ending_with("") {
-        let Some(name) = file
-            .strip_prefix("changes/")
-            .filter(|name| *name != "README.md")
-        else {
+        let Some(name) = file.strip_prefix("changes/").filter(|name| *name != "README.md") else {
             continue;
         };
         if !KINDS.iter().any(|kind| name.ends_with(kind)) {

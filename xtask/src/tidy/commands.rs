@@ -8,11 +8,7 @@ const README: &str = "README.md";
 
 pub(super) fn check(tree: &Tree) -> Vec<Violation> {
     let Some(script) = tree.text(SCRIPT) else {
-        return vec![Violation::new(
-            SCRIPT,
-            1,
-            "CI starts with this script, and it is missing",
-        )];
+        return vec![Violation::new(SCRIPT, 1, "CI starts with this script, and it is missing")];
     };
     let commands: Vec<(usize, &str)> = commands(script).collect();
     let &[(line, command)] = commands.as_slice() else {
@@ -31,14 +27,9 @@ pub(super) fn check(tree: &Tree) -> Vec<Violation> {
 
 /// What the script runs, apart from going to the repository's root.
 fn commands(script: &str) -> impl Iterator<Item = (usize, &str)> {
-    let lines = script
-        .lines()
-        .enumerate()
-        .map(|(index, line)| (index + 1, line.trim()));
+    let lines = script.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
     lines.filter(|(_, line)| {
-        let preparation = ["#", "set ", "cd "]
-            .iter()
-            .any(|start| line.starts_with(start));
+        let preparation = ["#", "set ", "cd "].iter().any(|start| line.starts_with(start));
         !line.is_empty() && !preparation
     })
 }
@@ -61,26 +52,18 @@ mod tests {
     use super::*;
     use crate::tidy::said;
 
-    const RUN: (&str, &str) = (
-        SCRIPT,
-        "#!/usr/bin/env bash\nset -e\ncd \"$(dirname \"$0\")/..\"\ncargo xtask ci\n",
-    );
+    const RUN: (&str, &str) =
+        (SCRIPT, "#!/usr/bin/env bash\nset -e\ncd \"$(dirname \"$0\")/..\"\ncargo xtask ci\n");
 
     #[test]
     fn the_readme_shows_what_ci_runs() {
-        let readme = (
-            README,
-            "# ronde\n```sh\ncargo xtask ci   # all tests\n```\n",
-        );
+        let readme = (README, "# ronde\n```sh\ncargo xtask ci   # all tests\n```\n");
         assert!(said(check, &[RUN, readme]).is_empty());
     }
 
     #[test]
     fn another_command_in_the_readme_is_a_violation() {
-        let readme = (
-            README,
-            "Not cargo xtask ci, but\n```sh\ncargo test\n```\ncargo xtask ci\n",
-        );
+        let readme = (README, "Not cargo xtask ci, but\n```sh\ncargo test\n```\ncargo xtask ci\n");
         let said = said(check, &[RUN, readme]);
         assert_eq!(said.len(), 1);
         assert!(said[0].starts_with(".ci/run:4: "), "{said:?}");

@@ -46,16 +46,9 @@ fn inherited_lints(tree: &Tree, package: &Package) -> Option<Violation> {
 /// No item opts out of being documented.
 fn allowed_gaps(file: &str, text: &str) -> Vec<Violation> {
     let code = code(text);
-    let gaps = code
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| line.contains("allow(missing_docs"));
+    let gaps = code.lines().enumerate().filter(|(_, line)| line.contains("allow(missing_docs"));
     gaps.map(|(index, _)| {
-        Violation::new(
-            file,
-            index + 1,
-            "no item opts out of missing_docs: document it",
-        )
+        Violation::new(file, index + 1, "no item opts out of missing_docs: document it")
     })
     .collect()
 }
@@ -65,27 +58,15 @@ mod tests {
     use super::*;
     use crate::tidy::said;
 
-    const WORKSPACE: (&str, &str) = (
-        "Cargo.toml",
-        "[workspace.lints.rust]\nmissing_docs = \"deny\"\n",
-    );
-    const MANIFEST: (&str, &str) = (
-        "crates/ronde/Cargo.toml",
-        "[package]\nname = \"ronde\"\n[lints]\nworkspace = true\n",
-    );
+    const WORKSPACE: (&str, &str) =
+        ("Cargo.toml", "[workspace.lints.rust]\nmissing_docs = \"deny\"\n");
+    const MANIFEST: (&str, &str) =
+        ("crates/ronde/Cargo.toml", "[package]\nname = \"ronde\"\n[lints]\nworkspace = true\n");
     const README: (&str, &str) = ("crates/ronde/README.md", "# ronde\n");
 
     /// What the check says about a library with this source, everything else being fine.
     fn said_of(source: &str) -> Vec<String> {
-        said(
-            check,
-            &[
-                WORKSPACE,
-                MANIFEST,
-                README,
-                ("crates/ronde/src/lib.rs", source),
-            ],
-        )
+        said(check, &[WORKSPACE, MANIFEST, README, ("crates/ronde/src/lib.rs", source)])
     }
 
     #[test]
@@ -95,15 +76,9 @@ mod tests {
             said(check, &[WORKSPACE, MANIFEST]),
             ["crates/ronde/README.md:1: every crate has a README.md"]
         );
-        let own_lints = (
-            "crates/ronde/Cargo.toml",
-            "[package]\nname = \"ronde\"\n[lints]\n",
-        );
+        let own_lints = ("crates/ronde/Cargo.toml", "[package]\nname = \"ronde\"\n[lints]\n");
         assert_eq!(said(check, &[WORKSPACE, own_lints, README]).len(), 1);
-        let lenient = (
-            "Cargo.toml",
-            "[workspace.lints.rust]\nmissing_docs = \"warn\"\n",
-        );
+        let lenient = ("Cargo.toml", "[workspace.lints.rust]\nmissing_docs = \"warn\"\n");
         assert_eq!(said(check, &[lenient, MANIFEST, README]).len(), 1);
     }
 

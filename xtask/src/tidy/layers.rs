@@ -14,20 +14,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("ronde-reactor", &[]),
     ("ronde-executor", &["ronde-context"]),
     ("ronde-sync", &["ronde-context"]),
-    (
-        "ronde-loop",
-        &[
-            "ronde-context",
-            "ronde-executor",
-            "ronde-timer",
-            "ronde-reactor",
-        ],
-    ),
+    ("ronde-loop", &["ronde-context", "ronde-executor", "ronde-timer", "ronde-reactor"]),
     ("ronde-streams", &["ronde-loop", "ronde-context"]),
-    (
-        "ronde-process",
-        &["ronde-loop", "ronde-streams", "ronde-context"],
-    ),
+    ("ronde-process", &["ronde-loop", "ronde-streams", "ronde-context"]),
     ("ronde-macros", &[]),
     (FACADE, ALL_BELOW_THE_FACADE),
     ("xtask", &[]),
@@ -63,10 +52,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Violation> {
             None if package.folder.starts_with("crates/") => violations.push(Violation::new(
                 manifest(package),
                 1,
-                format!(
-                    "{} has no row in LAYERS of xtask/src/tidy/layers.rs",
-                    package.name
-                ),
+                format!("{} has no row in LAYERS of xtask/src/tidy/layers.rs", package.name),
             )),
             None => {}
         }
@@ -110,14 +96,8 @@ fn check_name(tree: &Tree, package: &Package) -> Option<Violation> {
         return None;
     }
     let text = tree.text(&manifest(package)).unwrap_or_default();
-    let line = entries(text)
-        .iter()
-        .find(|entry| entry.key == "name")
-        .map_or(1, |entry| entry.line);
-    let problem = format!(
-        "the folder of {} is called {folder}; use the full name",
-        package.name
-    );
+    let line = entries(text).iter().find(|entry| entry.key == "name").map_or(1, |entry| entry.line);
+    let problem = format!("the folder of {} is called {folder}; use the full name", package.name);
     Some(Violation::new(manifest(package), line, problem))
 }
 
@@ -144,11 +124,7 @@ fn manifest(package: &Package) -> String {
 }
 
 fn list(names: &[&str]) -> String {
-    if names.is_empty() {
-        "no other crate of the workspace".to_owned()
-    } else {
-        names.join(", ")
-    }
+    if names.is_empty() { "no other crate of the workspace".to_owned() } else { names.join(", ") }
 }
 
 #[cfg(test)]
@@ -156,10 +132,8 @@ mod tests {
     use super::*;
     use crate::tidy::said;
 
-    const TIMER: (&str, &str) = (
-        "crates/ronde-timer/Cargo.toml",
-        "[package]\nname = \"ronde-timer\"\n",
-    );
+    const TIMER: (&str, &str) =
+        ("crates/ronde-timer/Cargo.toml", "[package]\nname = \"ronde-timer\"\n");
     const FACADE_ITSELF: (&str, &str) =
         ("crates/ronde/Cargo.toml", "[package]\nname = \"ronde\"\n");
     const SYNC: &str = "crates/ronde-sync/Cargo.toml";
@@ -170,10 +144,8 @@ mod tests {
             "[package]\nname = \"ronde-sync\"\n[dependencies]\nronde-timer.workspace = true\n";
         assert_eq!(
             said(check, &[TIMER, (SYNC, sync)]),
-            [
-                "crates/ronde-sync/Cargo.toml:4: ronde-sync must not depend on ronde-timer: \
-              it may use ronde-context"
-            ]
+            ["crates/ronde-sync/Cargo.toml:4: ronde-sync must not depend on ronde-timer: \
+              it may use ronde-context"]
         );
     }
 
@@ -183,10 +155,7 @@ mod tests {
                     ronde.workspace = true\nronde-timer.workspace = true\n";
         let said = said(check, &[TIMER, FACADE_ITSELF, (SYNC, sync)]);
         assert_eq!(said.len(), 1, "{said:?}");
-        assert!(
-            said[0].contains(":5: ronde-sync must not depend on ronde-timer"),
-            "{said:?}"
-        );
+        assert!(said[0].contains(":5: ronde-sync must not depend on ronde-timer"), "{said:?}");
     }
 
     #[test]
@@ -205,25 +174,16 @@ mod tests {
 
     #[test]
     fn a_crate_needs_a_row_and_its_full_name() {
-        let surprise = (
-            "crates/surprise/Cargo.toml",
-            "[package]\nname = \"ronde-surprise\"\n",
-        );
+        let surprise = ("crates/surprise/Cargo.toml", "[package]\nname = \"ronde-surprise\"\n");
         assert_eq!(said(check, &[surprise]).len(), 2);
-        let benches = (
-            "benches/Cargo.toml",
-            "[package]\nname = \"ronde-benches\"\n",
-        );
+        let benches = ("benches/Cargo.toml", "[package]\nname = \"ronde-benches\"\n");
         assert!(said(check, &[benches]).is_empty());
     }
 
     #[test]
     fn the_loop_has_no_hidden_doors() {
         let hidden = "    #[doc(hidden)]\n    pub fn insiders(&self) {}\n";
-        assert_eq!(
-            said(check, &[("crates/ronde-loop/src/lib.rs", hidden)]).len(),
-            1
-        );
+        assert_eq!(said(check, &[("crates/ronde-loop/src/lib.rs", hidden)]).len(), 1);
         assert!(said(check, &[("crates/ronde-macros/src/lib.rs", hidden)]).is_empty());
     }
 
@@ -232,10 +192,7 @@ mod tests {
         for (index, (name, allowed)) in LAYERS.iter().enumerate() {
             for lower in *allowed {
                 let below = LAYERS[..index].iter().any(|(other, _)| other == lower);
-                assert!(
-                    below,
-                    "{name} may use {lower}, which is not listed below it"
-                );
+                assert!(below, "{name} may use {lower}, which is not listed below it");
             }
         }
     }

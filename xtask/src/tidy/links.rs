@@ -20,17 +20,11 @@ fn broken(tree: &Tree, file: &str, target: &str) -> Option<String> {
         return None;
     }
     let (path, heading) = target.split_once('#').unwrap_or((target, ""));
-    let path = if path.is_empty() {
-        Some(file.to_owned())
-    } else {
-        resolve(file, path)
-    };
+    let path = if path.is_empty() { Some(file.to_owned()) } else { resolve(file, path) };
     let Some(path) = path.filter(|path| tree.exists(path)) else {
         return Some(format!("the link to {target} leads nowhere"));
     };
-    let text = tree
-        .text(&path)
-        .filter(|_| path.ends_with(".md") && !heading.is_empty())?;
+    let text = tree.text(&path).filter(|_| path.ends_with(".md") && !heading.is_empty())?;
     let found = anchors(text).iter().any(|anchor| anchor == heading);
     (!found).then(|| format!("{path} has no heading for the link to #{heading}"))
 }
@@ -66,9 +60,7 @@ fn links(text: &str) -> Vec<(usize, &str)> {
             }
             rest = after;
         }
-        let definition = line
-            .strip_prefix('[')
-            .and_then(|line| line.split_once("]: "));
+        let definition = line.strip_prefix('[').and_then(|line| line.split_once("]: "));
         let target = definition.and_then(|(_, target)| first_word(target, ' '));
         links.extend(target.map(|target| (number, target)));
     }
@@ -103,11 +95,7 @@ fn anchors(text: &str) -> Vec<String> {
         let name: String = heading.trim().chars().filter(kept).collect();
         let name = name.to_lowercase().replace(' ', "-");
         let twins = anchors.iter().filter(|other| **other == name).count();
-        anchors.push(if twins == 0 {
-            name
-        } else {
-            format!("{name}-{twins}")
-        });
+        anchors.push(if twins == 0 { name } else { format!("{name}-{twins}") });
     }
     anchors
 }
@@ -120,20 +108,11 @@ mod tests {
     #[test]
     fn a_link_to_a_file_that_is_not_there_is_a_violation() {
         assert_eq!(
-            said(
-                check,
-                &[("docs/map.md", "# Map\nSee [it](../NOTHING.md).\n")]
-            ),
+            said(check, &[("docs/map.md", "# Map\nSee [it](../NOTHING.md).\n")]),
             ["docs/map.md:2: the link to ../NOTHING.md leads nowhere"]
         );
-        assert_eq!(
-            said(check, &[("map.md", "[out](../../etc/passwd)\n")]).len(),
-            1
-        );
-        assert_eq!(
-            said(check, &[("map.md", "[it]: nothing.md \"A title\"\n")]).len(),
-            1
-        );
+        assert_eq!(said(check, &[("map.md", "[out](../../etc/passwd)\n")]).len(), 1);
+        assert_eq!(said(check, &[("map.md", "[it]: nothing.md \"A title\"\n")]).len(), 1);
     }
 
     #[test]
@@ -157,10 +136,7 @@ mod tests {
 
     #[test]
     fn a_link_to_a_heading_that_is_not_there_is_a_violation() {
-        let files = [
-            ("a.md", "[b](b.md#gone) [here](#nor-this)\n"),
-            ("b.md", "# Here\n"),
-        ];
+        let files = [("a.md", "[b](b.md#gone) [here](#nor-this)\n"), ("b.md", "# Here\n")];
         assert_eq!(said(check, &files).len(), 2);
     }
 

@@ -51,11 +51,7 @@ struct Violation {
 
 impl Violation {
     fn new(file: impl Into<String>, line: usize, problem: impl Into<String>) -> Self {
-        Self {
-            file: file.into(),
-            line,
-            problem: problem.into(),
-        }
+        Self { file: file.into(), line, problem: problem.into() }
     }
 }
 
@@ -72,14 +68,7 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     for (name, check) in CHECKS {
         let mut violations = check(&tree);
         violations.sort();
-        println!(
-            "{name}: {}",
-            if violations.is_empty() {
-                "ok"
-            } else {
-                "VIOLATED"
-            }
-        );
+        println!("{name}: {}", if violations.is_empty() { "ok" } else { "VIOLATED" });
         for violation in &violations {
             println!("{violation}");
         }
@@ -88,17 +77,12 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     match count {
         0 => Ok(()),
         1 => Err(Failure::new("1 line breaks a rule of the project")),
-        _ => Err(Failure::new(format!(
-            "{count} lines break a rule of the project"
-        ))),
+        _ => Err(Failure::new(format!("{count} lines break a rule of the project"))),
     }
 }
 
 /// What a check says about a tree made of these files, as it would be printed.
 #[cfg(test)]
 fn said(check: fn(&Tree) -> Vec<Violation>, files: &[(&str, &str)]) -> Vec<String> {
-    check(&Tree::of(files))
-        .iter()
-        .map(Violation::to_string)
-        .collect()
+    check(&Tree::of(files)).iter().map(Violation::to_string).collect()
 }

@@ -7,11 +7,7 @@ use std::str::Chars;
 ///
 /// Columns and line numbers stay as they were, give or take characters of several bytes.
 pub(super) fn code(text: &str) -> String {
-    Scanner {
-        rest: text.chars().peekable(),
-        code: String::with_capacity(text.len()),
-    }
-    .scan()
+    Scanner { rest: text.chars().peekable(), code: String::with_capacity(text.len()) }.scan()
 }
 
 /// Whether `word` stands in `line` by itself, not as a part of a longer name.
@@ -135,10 +131,7 @@ impl Scanner<'_> {
         }
         self.code.push('r');
         for _ in 0..=hashes {
-            let delimiter = self
-                .rest
-                .next()
-                .expect("the hashes and the quote were just counted");
+            let delimiter = self.rest.next().expect("the hashes and the quote were just counted");
             self.code.push(delimiter);
         }
         self.raw_text(hashes);
@@ -206,10 +199,7 @@ a /* b /* c */ d */ e // f
 
     #[test]
     fn a_name_that_ends_with_r_starts_no_raw_text() {
-        assert_eq!(
-            words("r#type + for_r\"x\" + y"),
-            ["r#type", "+", "for_r\"", "\"", "+", "y"]
-        );
+        assert_eq!(words("r#type + for_r\"x\" + y"), ["r#type", "+", "for_r\"", "\"", "+", "y"]);
     }
 
     #[test]
@@ -234,16 +224,7 @@ use d;
 fn e() {}
 ";
         let lines = test_lines("crates/x/src/lib.rs", text);
-        assert_eq!(
-            lines,
-            [
-                false, true, true, true, true, true, false, true, true, false
-            ]
-        );
-        assert!(
-            test_lines("crates/x/tests/y.rs", text)
-                .iter()
-                .all(|is_test| *is_test)
-        );
+        assert_eq!(lines, [false, true, true, true, true, true, false, true, true, false]);
+        assert!(test_lines("crates/x/tests/y.rs", text).iter().all(|is_test| *is_test));
     }
 }

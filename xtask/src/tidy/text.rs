@@ -53,9 +53,7 @@ fn check_lines(file: &str, text: &str) -> Vec<Violation> {
 fn is_excused(lines: &[&str], index: usize) -> bool {
     let above = index.checked_sub(1);
     above.into_iter().chain([index]).any(|index| {
-        let reason = lines[index]
-            .split_once(SLOW)
-            .map(|(_, reason)| reason.trim());
+        let reason = lines[index].split_once(SLOW).map(|(_, reason)| reason.trim());
         reason.is_some_and(|reason| !reason.is_empty())
     })
 }
@@ -84,10 +82,7 @@ mod tests {
     #[test]
     fn a_test_that_sleeps_needs_a_reason() {
         let sleep = "#[test]\nfn f() {\n    std::thread::sleep(SECOND);\n}\n";
-        let excused = sleep.replace(
-            "    std",
-            "    // slow: it is about the real timer\n    std",
-        );
+        let excused = sleep.replace("    std", "    // slow: it is about the real timer\n    std");
         let no_reason = sleep.replace("    std", "    // slow: \n    std");
         let of = |text| said(check, &[("crates/ronde/tests/time.rs", text)]).len();
         assert_eq!((of(sleep), of(&excused), of(&no_reason)), (1, 0, 1));
@@ -109,10 +104,7 @@ mod tests {
 ";
         let said = said(check, &[("crates/ronde/src/lib.rs", source)]);
         assert_eq!(said.len(), 1);
-        assert!(
-            said[0].starts_with("crates/ronde/src/lib.rs:8: "),
-            "{said:?}"
-        );
+        assert!(said[0].starts_with("crates/ronde/src/lib.rs:8: "), "{said:?}");
     }
 
     #[test]

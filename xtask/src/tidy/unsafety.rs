@@ -7,10 +7,8 @@ use super::source::{code, has_word};
 use crate::tree::{Package, Tree};
 
 /// Every file with `unsafe`. A new row is a decision that a reviewer sees.
-const FILES: &[&str] = &[
-    "crates/ronde-executor/src/spawn.rs",
-    "crates/ronde-reactor/src/poller/portable.rs",
-];
+const FILES: &[&str] =
+    &["crates/ronde-executor/src/spawn.rs", "crates/ronde-reactor/src/poller/portable.rs"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Violation> {
     check_against(tree, FILES)
@@ -19,10 +17,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Violation> {
 /// The crates whose library contains `unsafe`.
 pub(crate) fn packages_with_unsafe(tree: &Tree) -> Vec<String> {
     let has_unsafe = |package: &Package| !unsafe_sources(tree, package).is_empty();
-    tree.crates()
-        .filter(has_unsafe)
-        .map(|package| package.name)
-        .collect()
+    tree.crates().filter(has_unsafe).map(|package| package.name).collect()
 }
 
 fn check_against(tree: &Tree, allowed: &[&str]) -> Vec<Violation> {
@@ -39,48 +34,30 @@ fn check_against(tree: &Tree, allowed: &[&str]) -> Vec<Violation> {
             violations.push(Violation::new(file, 1, problem));
         }
     }
-    violations.extend(
-        tree.packages()
-            .iter()
-            .filter_map(|package| check_forbid(tree, package)),
-    );
+    violations.extend(tree.packages().iter().filter_map(|package| check_forbid(tree, package)));
     violations
 }
 
 /// A package without `unsafe` in its sources must forbid it.
 fn check_forbid(tree: &Tree, package: &Package) -> Option<Violation> {
     let main_file = |name: &str| format!("{}/src/{name}.rs", package.folder);
-    let root = ["lib", "main"]
-        .map(main_file)
-        .into_iter()
-        .find(|file| tree.exists(file))?;
+    let root = ["lib", "main"].map(main_file).into_iter().find(|file| tree.exists(file))?;
     let forbids = code(tree.text(&root)?).contains("#![forbid(unsafe_code)]");
     if forbids || !unsafe_sources(tree, package).is_empty() {
         return None;
     }
-    Some(Violation::new(
-        root,
-        1,
-        "a crate without unsafe says #![forbid(unsafe_code)]",
-    ))
+    Some(Violation::new(root, 1, "a crate without unsafe says #![forbid(unsafe_code)]"))
 }
 
 fn unsafe_sources<'a>(tree: &'a Tree, package: &Package) -> BTreeSet<&'a str> {
     let folder = format!("{}/src/", package.folder);
-    let sources = tree
-        .ending_with(".rs")
-        .filter(|(file, _)| file.starts_with(&folder));
-    sources
-        .filter(|(_, text)| first_unsafe(text).is_some())
-        .map(|(file, _)| file)
-        .collect()
+    let sources = tree.ending_with(".rs").filter(|(file, _)| file.starts_with(&folder));
+    sources.filter(|(_, text)| first_unsafe(text).is_some()).map(|(file, _)| file).collect()
 }
 
 fn first_unsafe(text: &str) -> Option<usize> {
     let code = code(text);
-    code.lines()
-        .position(|line| has_word(line, "unsafe"))
-        .map(|index| index + 1)
+    code.lines().position(|line| has_word(line, "unsafe")).map(|index| index + 1)
 }
 
 #[cfg(test)]
@@ -99,10 +76,7 @@ mod tests {
     fn unsafe_outside_the_list_is_a_violation() {
         let said = said(&[UNSAFE], &[]);
         assert_eq!(said.len(), 1);
-        assert!(
-            said[0].starts_with("crates/ronde-reactor/src/fd.rs:2: unsafe"),
-            "{said:?}"
-        );
+        assert!(said[0].starts_with("crates/ronde-reactor/src/fd.rs:2: unsafe"), "{said:?}");
     }
 
     #[test]
@@ -118,18 +92,9 @@ mod tests {
 
     #[test]
     fn a_crate_without_unsafe_forbids_it() {
-        let manifest = (
-            "crates/ronde-reactor/Cargo.toml",
-            "[package]\nname = \"ronde-reactor\"\n",
-        );
-        let silent = (
-            "crates/ronde-reactor/src/lib.rs",
-            "// #![forbid(unsafe_code)]\n",
-        );
-        let forbids = (
-            "crates/ronde-reactor/src/lib.rs",
-            "#![forbid(unsafe_code)]\n",
-        );
+        let manifest = ("crates/ronde-reactor/Cargo.toml", "[package]\nname = \"ronde-reactor\"\n");
+        let silent = ("crates/ronde-reactor/src/lib.rs", "// #![forbid(unsafe_code)]\n");
+        let forbids = ("crates/ronde-reactor/src/lib.rs", "#![forbid(unsafe_code)]\n");
         assert_eq!(said(&[manifest, silent], &[]).len(), 1);
         assert!(said(&[manifest, forbids], &[]).is_empty());
         assert!(said(&[manifest, silent, UNSAFE], &[FD]).is_empty());
@@ -137,14 +102,8 @@ mod tests {
 
     #[test]
     fn the_crates_with_unsafe_are_found_for_the_sanitizer() {
-        let reactor = (
-            "crates/ronde-reactor/Cargo.toml",
-            "[package]\nname = \"ronde-reactor\"\n",
-        );
-        let timer = (
-            "crates/ronde-timer/Cargo.toml",
-            "[package]\nname = \"ronde-timer\"\n",
-        );
+        let reactor = ("crates/ronde-reactor/Cargo.toml", "[package]\nname = \"ronde-reactor\"\n");
+        let timer = ("crates/ronde-timer/Cargo.toml", "[package]\nname = \"ronde-timer\"\n");
         let tree = Tree::of(&[reactor, timer, UNSAFE]);
         assert_eq!(packages_with_unsafe(&tree), ["ronde-reactor"]);
     }

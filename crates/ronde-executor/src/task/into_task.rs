@@ -95,6 +95,14 @@ where
     }
 }
 
+impl<T: 'static> IntoTask for Child<T> {
+    type Value = T;
+
+    fn into_child(self) -> Child<T> {
+        self
+    }
+}
+
 impl<T: 'static> IntoTask for Task<T> {
     type Value = T;
 

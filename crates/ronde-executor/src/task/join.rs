@@ -41,7 +41,7 @@ impl Waiter {
         }
         let old_waker = listen(&mut header.listeners.borrow_mut(), &mut self.place, cx.waker());
         drop(old_waker);
-        waiting_for(Wait::For(task.awaited()));
+        waiting_for(Wait::For(task.to_awaited()));
         Poll::Pending
     }
 

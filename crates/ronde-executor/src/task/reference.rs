@@ -48,7 +48,8 @@ impl TaskRef {
         self.record.header()
     }
 
-    pub(super) fn awaited(&self) -> Rc<dyn Awaited> {
+    /// The task as something to wait for and to cancel: for authors of things like `gather`.
+    pub fn to_awaited(&self) -> Rc<dyn Awaited> {
         self.record.clone().awaited()
     }
 
@@ -73,7 +74,7 @@ impl TaskRef {
 
     /// Cancels the task with a given cancellation: a message and an origin.
     pub fn cancel_with(&self, error: CancelledError) -> bool {
-        cancel(self.awaited(), &error)
+        cancel(self.to_awaited(), &error)
     }
 
     /// How many cancellations have been asked for and not taken back with
@@ -111,6 +112,11 @@ impl TaskRef {
     /// A value that was moved out by an await can no longer be asked; it counts as no failure.
     pub fn failed(&self) -> bool {
         self.record.has_failed()
+    }
+
+    /// Has the task panicked?
+    pub fn panicked(&self) -> bool {
+        self.header().state.get() == State::Panicked
     }
 
     /// The panic the task ended with, or `None` if it returned.

@@ -1,0 +1,309 @@
+//! Programs, as they are read from JSON.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::rc::Rc;
+
+use serde::Deserialize;
+
+/// What the interpreter can't do yet, by operation, and what it waits for.
+///
+/// To switch something on, take its lines away here and give [`Stmt`] its operations.
+const NOT_YET: &[(&str, &[&str])] = &[
+    ("gather", &["gather"]),
+    ("wait", &["wait"]),
+    ("wait_for", &["wait_for"]),
+    ("shield", &["shield"]),
+    ("as_completed", &["as_completed"]),
+    ("task groups", &["task_group", "tg_spawn"]),
+    ("locks", &["lock", "lock_acquire", "lock_release", "lock_locked"]),
+    ("semaphores", &["sem", "sem_acquire", "sem_release", "sem_locked"]),
+    ("events", &["event_set", "event_clear", "event_wait", "event_is_set"]),
+    ("conditions", &["cond", "cond_wait", "cond_wait_for", "notify", "notify_all"]),
+    ("barriers", &["barrier_wait", "barrier_abort", "barrier_reset"]),
+    (
+        "queues",
+        &["q_put", "q_get", "q_put_nowait", "q_get_nowait", "q_task_done", "q_join", "q_size"],
+    ),
+    ("async generators", &["gen_yield", "async_for"]),
+    ("context managers", &["with"]),
+];
+
+/// What `program` needs and ronde, or this interpreter, doesn't have yet.
+pub fn unsupported(program: &Program) -> Option<&'static str> {
+    let needs = |operations: &[&str]| operations.iter().any(|op| uses(&program.source, op));
+    NOT_YET.iter().find(|(_, operations)| needs(operations)).map(|(what, _)| *what)
+}
+
+fn uses(json: &serde_json::Value, operation: &str) -> bool {
+    match json {
+        serde_json::Value::Object(fields) => {
+            fields.get("op").is_some_and(|op| op == operation)
+                || fields.values().any(|field| uses(field, operation))
+        }
+        serde_json::Value::Array(items) => items.iter().any(|item| uses(item, operation)),
+        _ => false,
+    }
+}
+
+/// A program that has been read. Only one that is not [`unsupported`] can be run.
+#[derive(Debug)]
+pub struct Program {
+    source: serde_json::Value,
+}
+
+/// The text is no program.
+#[derive(Debug)]
+pub struct ParseError {
+    source: serde_json::Error,
+}
+
+impl Program {
+    /// Reads a program.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`] if the text isn't JSON. Its statements are looked at when it is run.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let source = serde_json::from_str(text).map_err(|source| ParseError { source })?;
+        Ok(Self { source })
+    }
+
+    /// The program's statements.
+    pub(crate) fn code(&self) -> Result<Code, ParseError> {
+        Code::deserialize(&self.source).map_err(|source| ParseError { source })
+    }
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not a program: {}", self.source)
+    }
+}
+
+impl std::error::Error for ParseError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// Statements that run one after the other. Callbacks and tasks keep theirs alive.
+pub(crate) type Body = Rc<[Stmt]>;
+
+/// A program as the interpreter runs it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Code {
+    pub(crate) coroutines: HashMap<String, Body>,
+}
+
+/// A statement. The language's README says what each does and prints.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub(crate) enum Stmt {
+    Log {
+        msg: String,
+    },
+    Set {
+        g: String,
+        v: i64,
+    },
+    Add {
+        g: String,
+        v: i64,
+    },
+    Get {
+        g: String,
+    },
+    If {
+        #[serde(flatten)]
+        test: Test,
+        then: Body,
+        #[serde(default, rename = "else")]
+        otherwise: Body,
+    },
+    Repeat {
+        n: u32,
+        body: Body,
+    },
+    Break {},
+    Return {
+        v: i64,
+    },
+    Raise {
+        #[serde(default)]
+        kind: RaiseKind,
+        #[serde(default)]
+        code: i64,
+    },
+    Try {
+        body: Body,
+        #[serde(default)]
+        handlers: Rc<[Handler]>,
+        finally: Option<Body>,
+    },
+
+    Sleep {
+        ms: u64,
+    },
+    Yield {},
+    Call {
+        coro: String,
+    },
+    Spawn {
+        coro: String,
+        var: Option<String>,
+        name: Option<String>,
+    },
+    Await {
+        var: String,
+    },
+    Cancel {
+        var: String,
+        msg: Option<String>,
+    },
+    Done {
+        var: String,
+    },
+    Cancelled {
+        var: String,
+    },
+    Result {
+        var: String,
+    },
+    Exception {
+        var: String,
+    },
+    Cancelling {
+        var: String,
+    },
+    Uncancel {
+        var: String,
+    },
+    Current {},
+    AllTasks {},
+
+    AddDoneCallback {
+        var: String,
+        msg: String,
+        #[serde(default, rename = "do")]
+        body: Body,
+    },
+    RemoveDoneCallback {
+        var: String,
+        msg: String,
+    },
+    CallSoon {
+        #[serde(flatten)]
+        callback: Callback,
+    },
+    CallLater {
+        ms: u64,
+        #[serde(flatten)]
+        callback: Callback,
+    },
+    HandleCancel {
+        handle: String,
+    },
+
+    NewFuture {
+        var: String,
+    },
+    SetResult {
+        var: String,
+        v: i64,
+    },
+    SetException {
+        var: String,
+        code: i64,
+    },
+
+    Timeout {
+        ms: Option<u64>,
+        body: Body,
+    },
+    Reschedule {
+        ms: Option<u64>,
+    },
+}
+
+/// What `call_soon` and `call_later` queue.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Callback {
+    pub(crate) msg: String,
+    pub(crate) handle: Option<String>,
+    #[serde(default, rename = "do")]
+    pub(crate) body: Body,
+}
+
+/// A comparison of a global with a number.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Test {
+    pub(crate) g: String,
+    pub(crate) cmp: Cmp,
+    pub(crate) v: i64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) enum Cmp {
+    #[serde(rename = "==")]
+    Eq,
+    #[serde(rename = "!=")]
+    Ne,
+    #[serde(rename = "<")]
+    Lt,
+    #[serde(rename = "<=")]
+    Le,
+    #[serde(rename = ">")]
+    Gt,
+    #[serde(rename = ">=")]
+    Ge,
+}
+
+impl Cmp {
+    pub(crate) fn holds(self, left: i64, right: i64) -> bool {
+        match self {
+            Cmp::Eq => left == right,
+            Cmp::Ne => left != right,
+            Cmp::Lt => left < right,
+            Cmp::Le => left <= right,
+            Cmp::Gt => left > right,
+            Cmp::Ge => left >= right,
+        }
+    }
+}
+
+impl fmt::Display for Cmp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Cmp::Eq => "==",
+            Cmp::Ne => "!=",
+            Cmp::Lt => "<",
+            Cmp::Le => "<=",
+            Cmp::Gt => ">",
+            Cmp::Ge => ">=",
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub(crate) enum RaiseKind {
+    #[default]
+    Error,
+    Cancelled,
+    Timeout,
+}
+
+/// An `except` clause.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Handler {
+    pub(crate) kind: String,
+    pub(crate) body: Body,
+    #[serde(default)]
+    pub(crate) reraise: bool,
+}
+
+impl Handler {
+    pub(crate) fn matches(&self, kind: &str) -> bool {
+        self.kind == "Any" || self.kind == kind
+    }
+}

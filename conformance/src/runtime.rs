@@ -1,0 +1,217 @@
+//! What the coroutines of one program share.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use ronde_loop::{CallbackId, Handle, LoopHandle, Promise, Task, TimerHandle, current_task};
+
+use crate::interp;
+use crate::parse::Code;
+use crate::trace::Trace;
+use crate::value::{Exc, Outcome};
+
+pub(crate) struct Runtime {
+    pub(crate) code: Code,
+    pub(crate) event_loop: LoopHandle,
+    pub(crate) trace: Trace,
+    /// Every task, in order of creation. Nothing is released before the program's end.
+    pub(crate) tasks: RefCell<Vec<Rc<TaskVar>>>,
+    /// Those whose names begin with `$`.
+    pub(crate) slots: Variables,
+    /// How many plain futures have a label.
+    futures: Cell<u32>,
+    globals: RefCell<HashMap<String, i64>>,
+}
+
+/// The variables of one activation of a coroutine, or of the whole program.
+#[derive(Default)]
+pub(crate) struct Variables {
+    things: RefCell<HashMap<String, Thing>>,
+    handles: RefCell<HashMap<String, AnyHandle>>,
+}
+
+/// What a variable holds.
+#[derive(Clone)]
+pub(crate) enum Thing {
+    Task(Rc<TaskVar>),
+    Future(Rc<FutureVar>),
+}
+
+pub(crate) struct TaskVar {
+    pub(crate) task: Task<Outcome>,
+    pub(crate) callbacks: DoneCallbacks,
+}
+
+pub(crate) struct FutureVar {
+    pub(crate) promise: Promise<Outcome>,
+    pub(crate) label: String,
+    pub(crate) callbacks: DoneCallbacks,
+}
+
+/// The done callbacks that were registered, by message.
+pub(crate) type DoneCallbacks = RefCell<Vec<(String, CallbackId)>>;
+
+#[derive(Clone)]
+pub(crate) enum AnyHandle {
+    Soon(Handle),
+    Later(TimerHandle),
+}
+
+impl Runtime {
+    pub(crate) fn new(code: Code, event_loop: LoopHandle, trace: Trace) -> Rc<Self> {
+        Rc::new(Self {
+            code,
+            event_loop,
+            trace,
+            tasks: RefCell::default(),
+            slots: Variables::default(),
+            futures: Cell::new(0),
+            globals: RefCell::default(),
+        })
+    }
+
+    /// Starts a coroutine as a task.
+    pub(crate) fn create_task(self: &Rc<Self>, coro: &str, name: Option<&str>) -> Rc<TaskVar> {
+        let task = self.event_loop.create_task(interp::coroutine(self.clone(), coro.to_owned()));
+        let mut tasks = self.tasks.borrow_mut();
+        let name = name.map_or_else(|| format!("T{}", tasks.len() + 1), str::to_owned);
+        let var = Rc::new(TaskVar { task: task.named(name), callbacks: RefCell::default() });
+        tasks.push(var.clone());
+        var
+    }
+
+    /// Labels a future.
+    pub(crate) fn label(&self, promise: Promise<Outcome>) -> Thing {
+        self.futures.set(self.futures.get() + 1);
+        let label = format!("F{}", self.futures.get());
+        Thing::Future(Rc::new(FutureVar { promise, label, callbacks: RefCell::default() }))
+    }
+
+    /// The variable `self`.
+    pub(crate) fn current(&self) -> Option<Thing> {
+        let current = current_task()?;
+        let tasks = self.tasks.borrow();
+        tasks.iter().find(|var| *var.task == current).cloned().map(Thing::Task)
+    }
+
+    pub(crate) fn global(&self, name: &str) -> i64 {
+        self.globals.borrow().get(name).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn set_global(&self, name: &str, value: i64) {
+        self.globals.borrow_mut().insert(name.to_owned(), value);
+        self.trace.line(&format!("set {name} {value}"));
+    }
+
+    /// Releases everything: tasks refer to the runtime, and it refers to them.
+    pub(crate) fn clear(&self) {
+        let _tasks = self.tasks.take();
+        let _things = self.slots.things.take();
+        let _handles = self.slots.handles.take();
+    }
+}
+
+impl Variables {
+    pub(crate) fn get(&self, name: &str) -> Option<Thing> {
+        self.things.borrow().get(name).cloned()
+    }
+
+    pub(crate) fn set(&self, name: &str, thing: Thing) {
+        let _previous = self.things.borrow_mut().insert(name.to_owned(), thing);
+    }
+
+    pub(crate) fn handle(&self, name: &str) -> Option<AnyHandle> {
+        self.handles.borrow().get(name).cloned()
+    }
+
+    pub(crate) fn set_handle(&self, name: &str, handle: AnyHandle) {
+        let _previous = self.handles.borrow_mut().insert(name.to_owned(), handle);
+    }
+}
+
+impl Thing {
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Thing::Task(var) => var.task.name().to_string(),
+            Thing::Future(var) => var.label.clone(),
+        }
+    }
+
+    pub(crate) fn done(&self) -> bool {
+        match self {
+            Thing::Task(var) => var.task.done(),
+            Thing::Future(var) => var.promise.done(),
+        }
+    }
+
+    pub(crate) fn cancelled(&self) -> bool {
+        match self {
+            Thing::Task(var) => var.task.cancelled(),
+            Thing::Future(var) => var.promise.cancelled(),
+        }
+    }
+
+    pub(crate) fn cancel(&self, message: Option<&str>) -> bool {
+        match (self, message) {
+            (Thing::Task(var), None) => var.task.cancel(),
+            (Thing::Task(var), Some(message)) => var.task.cancel_msg(message),
+            (Thing::Future(var), None) => var.promise.cancel(),
+            (Thing::Future(var), Some(message)) => var.promise.cancel_msg(message),
+        }
+    }
+
+    /// What it ended with, or the exception that asking for it raises.
+    pub(crate) fn result(&self) -> Outcome {
+        match self {
+            Thing::Task(var) => var.task.result()?,
+            Thing::Future(var) => var.promise.result()?,
+        }
+    }
+
+    /// Waits for it.
+    pub(crate) async fn wait(&self) -> Outcome {
+        match self {
+            Thing::Task(var) => (&var.task).await?,
+            Thing::Future(var) => (&var.promise).await?,
+        }
+    }
+
+    /// What it ended with, without the message of a cancellation: asking for that would take it.
+    pub(crate) fn outcome(&self) -> Outcome {
+        if self.cancelled() {
+            return Err(Exc::Cancelled(Default::default()));
+        }
+        self.result()
+    }
+
+    pub(crate) fn callbacks(&self) -> &DoneCallbacks {
+        match self {
+            Thing::Task(var) => &var.callbacks,
+            Thing::Future(var) => &var.callbacks,
+        }
+    }
+
+    pub(crate) fn add_done_callback(&self, callback: impl FnOnce() + 'static) -> CallbackId {
+        match self {
+            Thing::Task(var) => var.task.add_done_callback(|_| callback()),
+            Thing::Future(var) => var.promise.add_done_callback(|_| callback()),
+        }
+    }
+
+    pub(crate) fn remove_done_callback(&self, id: CallbackId) -> bool {
+        match self {
+            Thing::Task(var) => var.task.remove_done_callback(id),
+            Thing::Future(var) => var.promise.remove_done_callback(id),
+        }
+    }
+}
+
+impl AnyHandle {
+    pub(crate) fn cancel(&self) {
+        match self {
+            AnyHandle::Soon(handle) => handle.cancel(),
+            AnyHandle::Later(handle) => handle.cancel(),
+        }
+    }
+}

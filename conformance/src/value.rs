@@ -1,0 +1,117 @@
+//! What a coroutine returns, and what it raises.
+
+use std::fmt;
+
+use ronde_context::CancelledError;
+use ronde_loop::TaskError;
+
+/// How a task or a plain future ends, if it isn't cancelled.
+pub(crate) type Outcome = Result<Value, Exc>;
+
+/// A value, or what a trace prints in the place of one.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    Int(i64),
+    Bool(bool),
+    None,
+    /// What `exception` and a `gather` that returns exceptions give.
+    Exc(Exc),
+    /// The result of an operation that has none.
+    Ok,
+}
+
+/// An exception.
+#[derive(Clone, Debug)]
+pub(crate) enum Exc {
+    /// The user's, with its code.
+    Error(i64),
+    /// It is never a task's outcome: where it leaves a statement, it is raised.
+    Cancelled(CancelledError),
+    Timeout,
+    InvalidState,
+    RuntimeError,
+}
+
+impl Exc {
+    /// The word by which handlers name it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Exc::Error(_) => "Error",
+            Exc::Cancelled(_) => "Cancelled",
+            Exc::Timeout => "Timeout",
+            Exc::InvalidState => "InvalidState",
+            Exc::RuntimeError => "RuntimeError",
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Int(number) => number.fmt(f),
+            Value::Bool(truth) => truth.fmt(f),
+            Value::Exc(error) => error.fmt(f),
+            Value::None => f.write_str("none"),
+            Value::Ok => f.write_str("ok"),
+        }
+    }
+}
+
+impl fmt::Display for Exc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Exc::Error(code) => write!(f, "Error({code})"),
+            Exc::Cancelled(error) => match error.message() {
+                Some(message) if !message.is_empty() => write!(f, "Cancelled({message})"),
+                _ => f.write_str("Cancelled"),
+            },
+            _ => f.write_str(self.kind()),
+        }
+    }
+}
+
+impl From<()> for Value {
+    fn from((): ()) -> Self {
+        Value::Ok
+    }
+}
+
+impl From<bool> for Value {
+    fn from(truth: bool) -> Self {
+        Value::Bool(truth)
+    }
+}
+
+impl From<u32> for Value {
+    fn from(number: u32) -> Self {
+        Value::Int(number.into())
+    }
+}
+
+impl From<CancelledError> for Exc {
+    fn from(error: CancelledError) -> Self {
+        Exc::Cancelled(error)
+    }
+}
+
+/// What ronde gives in place of an outcome is an exception like others in asyncio.
+impl From<TaskError> for Exc {
+    fn from(error: TaskError) -> Self {
+        use ronde_loop::InvalidStateError as Invalid;
+        match error {
+            TaskError::Cancelled(error) => Exc::Cancelled(error),
+            TaskError::InvalidState(Invalid::AwaitsItself) => Exc::RuntimeError,
+            TaskError::InvalidState(_) => Exc::InvalidState,
+            TaskError::Panicked(panic) => panic.resume(),
+            other => panic!("an unknown kind of outcome: {other}"),
+        }
+    }
+}
+
+/// An outcome as traces print it: the value, or the exception after an exclamation mark.
+pub(crate) fn shown<T: fmt::Display, E: fmt::Display>(outcome: &Result<T, E>) -> String {
+    match outcome {
+        Ok(value) => value.to_string(),
+        Err(error) => format!("!{error}"),
+    }
+}

@@ -1,0 +1,13 @@
+//! The system calls that move bytes.
+//!
+//! This is the only place where the platform is chosen. Each file offers the same functions.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub(crate) use unix::{is_out_of_resources, receive, send, set_reuse_address};
+
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub(crate) use windows::{is_out_of_resources, receive, send, set_reuse_address};

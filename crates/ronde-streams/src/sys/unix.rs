@@ -1,0 +1,37 @@
+//! Unix: through rustix.
+
+use std::io;
+
+use ronde_loop::BorrowedSource;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags};
+use socket2::Socket;
+
+/// A peer that is gone is an error of the call, not a signal that ends the program. Where the flag
+/// doesn't exist, socket2 sets the option of the same effect when it makes the socket.
+#[cfg(not(target_vendor = "apple"))]
+const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+const SEND_FLAGS: SendFlags = SendFlags::empty();
+
+/// Receives what is there, at most as much as fits.
+pub(crate) fn receive(source: BorrowedSource<'_>, room: &mut [u8]) -> io::Result<usize> {
+    let (received, _) = rustix::net::recv(source, room, RecvFlags::empty())?;
+    Ok(received)
+}
+
+/// Sends as much as the system takes now.
+pub(crate) fn send(source: BorrowedSource<'_>, data: &[u8]) -> io::Result<usize> {
+    Ok(rustix::net::send(source, data, SEND_FLAGS)?)
+}
+
+/// Lets a server listen on an address on which connections of an earlier one still linger.
+pub(crate) fn set_reuse_address(socket: &Socket, on: bool) -> io::Result<()> {
+    socket.set_reuse_address(on)
+}
+
+/// Did `accept` fail for want of descriptors or memory, so that it may go well later?
+pub(crate) fn is_out_of_resources(error: &io::Error) -> bool {
+    let scarce = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|errno| scarce.contains(&errno))
+}

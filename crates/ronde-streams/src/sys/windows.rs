@@ -1,0 +1,29 @@
+//! Windows: through socket2.
+
+use std::io::{self, Read};
+
+use ronde_loop::BorrowedSource;
+use socket2::{SockRef, Socket};
+
+/// Receives what is there, at most as much as fits.
+pub(crate) fn receive(source: BorrowedSource<'_>, room: &mut [u8]) -> io::Result<usize> {
+    (&*SockRef::from(&source)).read(room)
+}
+
+/// Sends as much as the system takes now.
+pub(crate) fn send(source: BorrowedSource<'_>, data: &[u8]) -> io::Result<usize> {
+    SockRef::from(&source).send(data)
+}
+
+/// Does nothing: the option of that name lets two servers share an address here, and the problem
+/// that it solves elsewhere doesn't exist.
+pub(crate) fn set_reuse_address(_socket: &Socket, _on: bool) -> io::Result<()> {
+    Ok(())
+}
+
+/// Did `accept` fail for want of sockets or memory, so that it may go well later?
+pub(crate) fn is_out_of_resources(error: &io::Error) -> bool {
+    const WSAEMFILE: i32 = 10024;
+    const WSAENOBUFS: i32 = 10055;
+    matches!(error.raw_os_error(), Some(WSAEMFILE | WSAENOBUFS))
+}

@@ -1,0 +1,560 @@
+//! Several tasks at once, and all their results.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use ronde_context::{CancelStep, CancelledError};
+use ronde_loop::{Child, IntoTask, JoinPromise, Promise, TaskError, TaskRef};
+
+use crate::watch::Watch;
+
+/// Runs several things at once and waits for all of them.
+///
+/// `set` is a tuple, an array or a `Vec` of futures and tasks; for an iterator there is
+/// [`gather_all`]. Futures become tasks, here and now, in order; tasks stay as they are. The result
+/// has the same shape and order as `set`.
+///
+/// A child *fails* if it panics or is cancelled. The first failure ends the gathering at once;
+/// **the other children go on running**. An `Err` that a child returns is a value like any other
+/// here: where it should end the gathering, use [`try_gather`]. To have all outcomes, failures
+/// included, use [`return_exceptions`](Gather::return_exceptions).
+///
+/// # Errors
+///
+/// The failure of the first child that failed.
+///
+/// # Panics
+///
+/// Outside a running event loop.
+///
+/// # Cancel safety
+///
+/// Cancelling the task that waits cancels all children that aren't done, and the cancellation goes
+/// on when the first of them is over (with `return_exceptions`, all of them). Dropping the future
+/// leaves the children running.
+///
+/// # In asyncio
+///
+/// `asyncio.gather`.
+///
+/// # Examples
+///
+/// ```
+/// use ronde::{gather, yield_now};
+///
+/// # ronde::run(async {
+/// let (one, two) = gather((
+///     async { 1 },
+///     async {
+///         yield_now().await;
+///         "two"
+///     },
+/// ))
+/// .await
+/// .unwrap();
+/// assert_eq!((one, two), (1, "two"));
+/// # })?;
+/// # Ok::<(), ronde::RunError>(())
+/// ```
+#[track_caller]
+pub fn gather<S: GatherSet>(set: S) -> Gather<S> {
+    Gather::begin(set, FailOn::Panic)
+}
+
+/// [`gather`] for an iterator of futures or tasks of one type.
+///
+/// # Errors
+///
+/// As [`gather`].
+///
+/// # Panics
+///
+/// Outside a running event loop.
+///
+/// # Cancel safety
+///
+/// As [`gather`].
+///
+/// # Examples
+///
+/// ```
+/// # ronde::run(async {
+/// let squares = ronde::gather_all((1..4).map(|n| async move { n * n })).await.unwrap();
+/// assert_eq!(squares, [1, 4, 9]);
+/// # })?;
+/// # Ok::<(), ronde::RunError>(())
+/// ```
+#[track_caller]
+pub fn gather_all<I>(items: I) -> Gather<Vec<I::Item>>
+where
+    I: IntoIterator,
+    I::Item: IntoTask,
+{
+    gather(items.into_iter().collect::<Vec<_>>())
+}
+
+/// As [`gather`], for children that return a `Result`: an `Err` is a failure too, and the values are
+/// what is in the `Ok`s.
+///
+/// # Errors
+///
+/// The `Err` of the first child that failed; its panic or cancellation as a [`TaskError`] that
+/// became an `E`.
+///
+/// # Panics
+///
+/// Outside a running event loop.
+///
+/// # Cancel safety
+///
+/// As [`gather`].
+///
+/// # In asyncio
+///
+/// `asyncio.gather`.
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+///
+/// async fn read(name: &'static str) -> io::Result<usize> {
+///     if name.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(name.len()) }
+/// }
+///
+/// # ronde::run(async {
+/// assert_eq!(ronde::try_gather((read("a"), read("bc"))).await?, (1, 2));
+/// let error = ronde::try_gather((read("a"), read(""))).await.unwrap_err();
+/// assert_eq!(error.kind(), io::ErrorKind::NotFound);
+/// # Ok::<(), io::Error>(())
+/// # })??;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[track_caller]
+pub fn try_gather<S: TryGatherSet>(set: S) -> TryGather<S> {
+    TryGather { gather: Gather::begin(set, FailOn::PanicAndErr) }
+}
+
+/// [`try_gather`] for an iterator of futures or tasks of one type.
+///
+/// # Errors
+///
+/// As [`try_gather`].
+///
+/// # Panics
+///
+/// Outside a running event loop.
+///
+/// # Cancel safety
+///
+/// As [`gather`].
+#[track_caller]
+pub fn try_gather_all<I, T, E>(items: I) -> TryGather<Vec<I::Item>>
+where
+    I: IntoIterator,
+    I::Item: IntoTask<Value = Result<T, E>>,
+    T: 'static,
+    E: From<TaskError> + 'static,
+{
+    try_gather(items.into_iter().collect::<Vec<_>>())
+}
+
+/// What can be gathered: tuples of up to twelve, arrays, and `Vec`s of futures and tasks.
+pub trait GatherSet: Sized {
+    /// The tasks, with the types of their results.
+    type Children;
+    /// The results.
+    type Values;
+    /// The results, or why there is none.
+    type Outcomes;
+
+    /// Starts what isn't running yet.
+    #[track_caller]
+    fn start(self) -> Self::Children;
+
+    /// The tasks without their types.
+    fn tasks(children: &Self::Children) -> Vec<TaskRef>;
+
+    /// Takes the results out.
+    ///
+    /// # Errors
+    ///
+    /// The first that there is in order.
+    fn values(children: &Self::Children) -> Result<Self::Values, TaskError>;
+
+    /// Takes the results out, failures included.
+    fn outcomes(children: &Self::Children) -> Self::Outcomes;
+}
+
+/// What can be gathered if an `Err` is to be a failure.
+pub trait TryGatherSet: GatherSet {
+    /// What is in the `Ok`s.
+    type Oks;
+    /// What is in the `Err`s.
+    type Error: From<TaskError>;
+
+    /// Takes the results out.
+    ///
+    /// # Errors
+    ///
+    /// The first that there is, beginning with child number `first`.
+    fn oks(children: &Self::Children, first: usize) -> Result<Self::Oks, Self::Error>;
+}
+
+/// What the callbacks of the children and the future share.
+struct Gathering {
+    verdict: Promise<Verdict>,
+    left: Cell<usize>,
+    fail_on: Cell<FailOn>,
+    cancelled: Rc<RefCell<Option<CancelledError>>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FailOn {
+    /// `return_exceptions`.
+    Nothing,
+    Panic,
+    PanicAndErr,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Verdict {
+    AllDone,
+    /// This child failed.
+    Failed(usize),
+}
+
+impl Gathering {
+    fn new(tasks: &[TaskRef], fail_on: FailOn) -> Rc<Self> {
+        let cancelled = Rc::new(RefCell::new(None));
+        let verdict = {
+            let (cancelled, tasks) = (cancelled.clone(), tasks.to_vec());
+            Promise::with_cancel(move |error| {
+                *cancelled.borrow_mut() = Some(error.clone());
+                CancelStep::ForwardAll(tasks.iter().map(TaskRef::to_awaited).collect())
+            })
+        };
+        let left = Cell::new(tasks.len());
+        Rc::new(Self { verdict, left, fail_on: Cell::new(fail_on), cancelled })
+    }
+
+    /// Called for each child, in the turn after its end.
+    fn child_done(&self, index: usize, task: &TaskRef) {
+        self.left.set(self.left.get() - 1);
+        if self.verdict.done() {
+            return;
+        }
+        let failed = match self.fail_on.get() {
+            FailOn::Nothing => false,
+            FailOn::Panic => task.cancelled() || task.panicked(),
+            FailOn::PanicAndErr => task.cancelled() || task.failed(),
+        };
+        if !failed && self.left.get() > 0 {
+            return;
+        }
+        // Cancelled as one, it ends cancelled, even if every child swallowed the cancellation.
+        // Only what else a child failed with comes first.
+        let cancelled = self.cancelled.borrow_mut().take();
+        if let Some(error) = cancelled
+            && (!failed || task.cancelled())
+        {
+            self.verdict.set_cancelled(error);
+            return;
+        }
+        let verdict = if failed { Verdict::Failed(index) } else { Verdict::AllDone };
+        self.verdict.set_result(verdict).expect("the verdict was pending");
+    }
+}
+
+/// The future of [`gather`].
+#[must_use = "the children run, but nobody waits for them"]
+pub struct Gather<S: GatherSet> {
+    children: S::Children,
+    tasks: Vec<TaskRef>,
+    gathering: Rc<Gathering>,
+    join: JoinPromise<Verdict, ()>,
+    _watch: Watch,
+}
+
+impl<S: GatherSet> Gather<S> {
+    #[track_caller]
+    fn begin(set: S, fail_on: FailOn) -> Self {
+        let children = set.start();
+        let tasks = S::tasks(&children);
+        let gathering = Gathering::new(&tasks, fail_on);
+        if tasks.is_empty() {
+            gathering.verdict.set_result(Verdict::AllDone).expect("nobody has set it");
+        }
+        let watch = {
+            let gathering = gathering.clone();
+            Watch::start(tasks.clone(), move |index, task| gathering.child_done(index, task))
+        };
+        let join = gathering.verdict.wait_done();
+        Self { children, tasks, gathering, join, _watch: watch }
+    }
+
+    /// Waits for all children, whatever becomes of them, and gives each one's outcome.
+    ///
+    /// # In asyncio
+    ///
+    /// `gather(..., return_exceptions=True)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # ronde::run(async {
+    /// let (good, bad) = ronde::gather((async { 1 }, async { panic!("no") }))
+    ///     .return_exceptions()
+    ///     .await;
+    /// assert_eq!(good.unwrap(), 1);
+    /// let _: ronde::TaskError = bad.map(|()| ()).unwrap_err();
+    /// # })?;
+    /// # Ok::<(), ronde::RunError>(())
+    /// ```
+    pub fn return_exceptions(self) -> GatherOutcomes<S> {
+        self.gathering.fail_on.set(FailOn::Nothing);
+        GatherOutcomes { gather: self }
+    }
+
+    /// Cancels all children that aren't done. Returns false if all are.
+    pub fn cancel(&self) -> bool {
+        self.gathering.verdict.cancel()
+    }
+
+    /// Is the result there?
+    pub fn done(&self) -> bool {
+        self.gathering.verdict.done()
+    }
+
+    /// The children, in order.
+    pub fn tasks(&self) -> &[TaskRef] {
+        &self.tasks
+    }
+
+    fn poll_verdict(&mut self, cx: &mut Context<'_>) -> Poll<Result<Verdict, TaskError>> {
+        Pin::new(&mut self.join).poll(cx).map(|_| self.gathering.verdict.result())
+    }
+}
+
+impl<S: GatherSet> Unpin for Gather<S> {}
+
+impl<S: GatherSet> Future for Gather<S> {
+    type Output = Result<S::Values, TaskError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Poll::Ready(verdict) = self.poll_verdict(cx) else { return Poll::Pending };
+        Poll::Ready(match verdict {
+            Ok(Verdict::AllDone) => S::values(&self.children),
+            Ok(Verdict::Failed(index)) => Err(failure_of(&self.tasks[index])),
+            Err(error) => Err(error),
+        })
+    }
+}
+
+/// What a task that panicked or was cancelled ended with.
+fn failure_of(task: &TaskRef) -> TaskError {
+    match task.exception() {
+        Ok(Some(panic)) => TaskError::Panicked(panic),
+        Ok(None) => unreachable!("a failed task has a failure"),
+        Err(error) => error,
+    }
+}
+
+impl<S: GatherSet> fmt::Debug for Gather<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gather").field("tasks", &self.tasks).finish_non_exhaustive()
+    }
+}
+
+/// The future of [`Gather::return_exceptions`].
+#[must_use = "the children run, but nobody waits for them"]
+#[derive(Debug)]
+pub struct GatherOutcomes<S: GatherSet> {
+    gather: Gather<S>,
+}
+
+impl<S: GatherSet> Future for GatherOutcomes<S> {
+    type Output = S::Outcomes;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Outcomes> {
+        let Poll::Ready(verdict) = self.gather.poll_verdict(cx) else { return Poll::Pending };
+        debug_assert!(verdict.is_ok() || self.gather.tasks.iter().all(TaskRef::done));
+        Poll::Ready(S::outcomes(&self.gather.children))
+    }
+}
+
+/// The future of [`try_gather`].
+#[must_use = "the children run, but nobody waits for them"]
+#[derive(Debug)]
+pub struct TryGather<S: TryGatherSet> {
+    gather: Gather<S>,
+}
+
+impl<S: TryGatherSet> Future for TryGather<S> {
+    type Output = Result<S::Oks, S::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Poll::Ready(verdict) = self.gather.poll_verdict(cx) else { return Poll::Pending };
+        Poll::Ready(match verdict {
+            Ok(Verdict::AllDone) => S::oks(&self.gather.children, 0),
+            Ok(Verdict::Failed(index)) => S::oks(&self.gather.children, index),
+            Err(error) => Err(error.into()),
+        })
+    }
+}
+
+impl<A: IntoTask> GatherSet for Vec<A> {
+    type Children = Vec<Child<A::Value>>;
+    type Values = Vec<A::Value>;
+    type Outcomes = Vec<Result<A::Value, TaskError>>;
+
+    #[track_caller]
+    fn start(self) -> Self::Children {
+        let mut children = Vec::with_capacity(self.len());
+        for item in self {
+            children.push(item.into_child());
+        }
+        children
+    }
+
+    fn tasks(children: &Self::Children) -> Vec<TaskRef> {
+        children.iter().map(|child| child.as_ref().clone()).collect()
+    }
+
+    fn values(children: &Self::Children) -> Result<Self::Values, TaskError> {
+        children.iter().map(Child::take_result).collect()
+    }
+
+    fn outcomes(children: &Self::Children) -> Self::Outcomes {
+        children.iter().map(Child::take_result).collect()
+    }
+}
+
+impl<A, T, E> TryGatherSet for Vec<A>
+where
+    A: IntoTask<Value = Result<T, E>>,
+    T: 'static,
+    E: From<TaskError> + 'static,
+{
+    type Oks = Vec<T>;
+    type Error = E;
+
+    fn oks(children: &Self::Children, first: usize) -> Result<Vec<T>, E> {
+        children[first.min(children.len())..].iter().map(|child| child.take_result()?).collect()
+    }
+}
+
+impl<A: IntoTask, const N: usize> GatherSet for [A; N] {
+    type Children = Vec<Child<A::Value>>;
+    type Values = [A::Value; N];
+    type Outcomes = [Result<A::Value, TaskError>; N];
+
+    #[track_caller]
+    fn start(self) -> Self::Children {
+        Vec::from(self).start()
+    }
+
+    fn tasks(children: &Self::Children) -> Vec<TaskRef> {
+        <Vec<A> as GatherSet>::tasks(children)
+    }
+
+    fn values(children: &Self::Children) -> Result<Self::Values, TaskError> {
+        <Vec<A> as GatherSet>::values(children).map(exactly)
+    }
+
+    fn outcomes(children: &Self::Children) -> Self::Outcomes {
+        exactly(<Vec<A> as GatherSet>::outcomes(children))
+    }
+}
+
+impl<A, T, E, const N: usize> TryGatherSet for [A; N]
+where
+    A: IntoTask<Value = Result<T, E>>,
+    T: 'static,
+    E: From<TaskError> + 'static,
+{
+    type Oks = [T; N];
+    type Error = E;
+
+    fn oks(children: &Self::Children, first: usize) -> Result<[T; N], E> {
+        <Vec<A> as TryGatherSet>::oks(children, first).map(exactly)
+    }
+}
+
+fn exactly<T, const N: usize>(values: Vec<T>) -> [T; N] {
+    values.try_into().unwrap_or_else(|_| unreachable!("there are as many results as children"))
+}
+
+macro_rules! gather_tuple {
+    ($($item:ident $value:ident $index:tt),+) => {
+        impl<$($item: IntoTask),+> GatherSet for ($($item,)+) {
+            type Children = ($(Child<$item::Value>,)+);
+            type Values = ($($item::Value,)+);
+            type Outcomes = ($(Result<$item::Value, TaskError>,)+);
+
+            #[track_caller]
+            fn start(self) -> Self::Children {
+                ($(self.$index.into_child(),)+)
+            }
+
+            fn tasks(children: &Self::Children) -> Vec<TaskRef> {
+                vec![$(children.$index.as_ref().clone()),+]
+            }
+
+            fn values(children: &Self::Children) -> Result<Self::Values, TaskError> {
+                Ok(($(children.$index.take_result()?,)+))
+            }
+
+            fn outcomes(children: &Self::Children) -> Self::Outcomes {
+                ($(children.$index.take_result(),)+)
+            }
+        }
+
+        impl<$($item, $value,)+ Error> TryGatherSet for ($($item,)+)
+        where
+            $($item: IntoTask<Value = Result<$value, Error>>, $value: 'static,)+
+            Error: From<TaskError> + 'static,
+        {
+            type Oks = ($($value,)+);
+            type Error = Error;
+
+            fn oks(children: &Self::Children, first: usize) -> Result<Self::Oks, Error> {
+                $(if first == $index && let Err(error) = failed(&children.$index) {
+                    return Err(error);
+                })+
+                Ok(($(children.$index.take_result()??,)+))
+            }
+        }
+    };
+}
+
+/// Takes the failure out of a child that failed, and leaves any other as it is.
+fn failed<T, E: From<TaskError>>(child: &Child<Result<T, E>>) -> Result<(), E>
+where
+    T: 'static,
+    E: 'static,
+{
+    let task = child.task();
+    if task.failed() || task.cancelled() { child.take_result()?.map(drop) } else { Ok(()) }
+}
+
+gather_tuple!(A VA 0);
+gather_tuple!(A VA 0, B VB 1);
+gather_tuple!(A VA 0, B VB 1, C VC 2);
+gather_tuple!(A VA 0, B VB 1, C VC 2, D VD 3);
+gather_tuple!(A VA 0, B VB 1, C VC 2, D VD 3, E VE 4);
+gather_tuple!(A VA 0, B VB 1, C VC 2, D VD 3, E VE 4, F VF 5);
+gather_tuple!(A VA 0, B VB 1, C VC 2, D VD 3, E VE 4, F VF 5, G VG 6);
+gather_tuple!(A VA 0, B VB 1, C VC 2, D VD 3, E VE 4, F VF 5, G VG 6, H VH 7);
+gather_tuple!(A VA 0, B VB 1, C VC 2, D VD 3, E VE 4, F VF 5, G VG 6, H VH 7, I VI 8);
+gather_tuple!(A VA 0, B VB 1, C VC 2, D VD 3, E VE 4, F VF 5, G VG 6, H VH 7, I VI 8, J VJ 9);
+gather_tuple!(
+    A VA 0, B VB 1, C VC 2, D VD 3, E VE 4, F VF 5, G VG 6, H VH 7, I VI 8, J VJ 9, K VK 10
+);
+gather_tuple!(
+    A VA 0, B VB 1, C VC 2, D VD 3, E VE 4, F VF 5, G VG 6, H VH 7, I VI 8, J VJ 9, K VK 10, L VL 11
+);

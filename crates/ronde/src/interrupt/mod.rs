@@ -1,0 +1,38 @@
+//! Ctrl-C: the first cancels the main task, the second ends the program.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+use unix as platform;
+
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+use windows as platform;
+
+use std::io;
+
+use ronde_context::{CancelledError, Origin};
+use ronde_loop::{LoopHandle, TaskRef};
+
+pub(crate) use platform::end_program;
+
+/// While it lives, Ctrl-C cancels a task.
+pub(crate) struct Interrupt {
+    _watch: platform::Watch,
+}
+
+impl Interrupt {
+    /// Gives `None` where Ctrl-C is not ours to take: off the main thread, as under a test harness,
+    /// and when another loop has it.
+    pub(crate) fn watch(event_loop: &LoopHandle, task: TaskRef) -> io::Result<Option<Self>> {
+        if std::thread::current().name() != Some("main") {
+            return Ok(None);
+        }
+        let cancel = move || {
+            task.cancel_with(CancelledError::default().with_origin(Origin::Interrupt));
+        };
+        let watch = platform::Watch::start(event_loop, cancel)?;
+        Ok(watch.map(|watch| Self { _watch: watch }))
+    }
+}

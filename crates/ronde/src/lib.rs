@@ -1,0 +1,86 @@
+//! Python's asyncio, rebuilt for Rust.
+//!
+//! One event loop per thread runs tasks that need not be `Send`, that have names and can be listed
+//! and asked, and whose cancellation can be caught and cleaned up after with `.await`.
+//!
+//! ```
+//! use ronde::{create_task, gather, sleep};
+//! use std::time::Duration;
+//!
+//! async fn cook(dish: &str, minutes: u64) -> String {
+//!     sleep(Duration::from_micros(minutes)).await;
+//!     format!("{dish} is ready")
+//! }
+//!
+//! # fn main() -> Result<(), ronde::RunError> {
+//! ronde::run(async {
+//!     let (soup, bread) = gather((cook("soup", 30), cook("bread", 45))).await.unwrap();
+//!     println!("{soup}, {bread}");
+//!
+//!     let tea = create_task(cook("tea", 5));
+//!     assert_eq!(tea.await.unwrap(), "tea is ready");
+//! })
+//! # }
+//! ```
+//!
+//! # Where to find what
+//!
+//! - Running: [`run`], [`Runner`], [`main`](macro@main), [`test`](macro@test).
+//! - Tasks: [`create_task`], [`Task`], [`TaskRef`], [`current_task`], [`all_tasks`].
+//! - Cancellation: [`catch_cancelled`], [`CancelledError`], [`shield`].
+//! - Several at once: [`gather`], [`gather_all`], [`try_gather`], [`wait`], [`as_completed`].
+//! - Time: [`sleep`], [`sleep_until`], [`yield_now`], [`timeout`], [`timeout_at`], [`wait_for`].
+//! - Results set by hand: [`Promise`].
+//! - Blocking work: [`to_thread`].
+//! - The event loop itself, for authors of frameworks: [`low_level`].
+//!
+//! # An exception is one of two things
+//!
+//! What asyncio calls an exception is either an `Err` that a coroutine returns, a value like any
+//! other, or a panic, which is caught at the task's boundary and becomes
+//! [`TaskError::Panicked`]. A failure of either kind that nobody ever looks at is reported through
+//! the loop's exception handler.
+
+#![forbid(unsafe_code)]
+
+mod as_completed;
+#[doc(hidden)]
+pub mod entry;
+mod gather;
+mod interrupt;
+mod run;
+mod runner;
+mod shield;
+mod tasks;
+mod threads;
+mod wait;
+mod watch;
+
+pub use as_completed::{AsCompleted, AsCompletedWithin, as_completed};
+pub use gather::{
+    Gather, GatherOutcomes, GatherSet, TryGather, TryGatherSet, gather, gather_all, try_gather,
+    try_gather_all,
+};
+pub use run::run;
+pub use runner::{Runner, RunnerBuilder};
+pub use shield::{Shield, shield};
+pub use tasks::{all_tasks, create_task};
+pub use threads::to_thread;
+pub use wait::{ReturnWhen, Wait, Waited, wait, wait_for};
+
+pub use ronde_context::{CancelScope, CancelledError, CatchCancelled, Origin, catch_cancelled};
+pub use ronde_loop::{
+    CallbackId, Deadlock, IntoTask, InvalidStateError, JobError, NoRunningLoopError, PanicError,
+    Promise, RescheduleError, RunError, SetResultError, Sleep, Task, TaskError, TaskId, TaskRef,
+    Timeout, TimeoutError, WithTimeout, YieldNow, current_task, get_running_loop, sleep,
+    sleep_until, timeout, timeout_at, yield_now,
+};
+pub use ronde_macros::{main, test};
+
+/// The event loop itself: callbacks, timers, descriptors, clocks, executors.
+///
+/// For authors of frameworks, and for programs that need a callback rather than a task. It is a
+/// door of its own so that a program that goes through it can be seen to.
+pub mod low_level {
+    pub use ronde_loop::*;
+}

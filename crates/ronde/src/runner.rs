@@ -1,0 +1,242 @@
+//! A loop for several runs, and the orderly end of one.
+
+use std::cell::Cell;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use ronde_context::{CancelledError, Origin};
+use ronde_loop::{
+    Clock, EventLoop, ExceptionContext, Failure, IntoTask, LoopHandle, RunError, TaskRef,
+};
+
+use crate::interrupt::Interrupt;
+
+/// How long the end of a run waits for the jobs in the default executor.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// An event loop for one or several runs of a main task.
+///
+/// [`close`](Self::close) does the orderly end that [`run`](crate::run) does by itself. Dropping a
+/// runner closes the loop without it: what is suspended is dropped where it is.
+///
+/// # In asyncio
+///
+/// `asyncio.Runner`.
+///
+/// # Examples
+///
+/// ```
+/// use ronde::Runner;
+///
+/// let runner = Runner::new()?;
+/// let greeting = runner.run(async { "hello" })?;
+/// let name = runner.run(async { "world" })?;
+/// runner.close()?;
+/// assert_eq!(format!("{greeting} {name}"), "hello world");
+/// # Ok::<(), ronde::RunError>(())
+/// ```
+pub struct Runner {
+    event_loop: EventLoop,
+    handle_ctrl_c: bool,
+}
+
+impl Runner {
+    /// Makes a runner with a loop of the default kind.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::AlreadyRunning`] inside a running loop; [`RunError::Io`] if the system has no
+    /// descriptors left for the loop.
+    pub fn new() -> Result<Self, RunError> {
+        Self::builder().build()
+    }
+
+    /// Makes a runner with other parameters.
+    pub fn builder() -> RunnerBuilder {
+        RunnerBuilder { event_loop: EventLoop::builder(), handle_ctrl_c: true }
+    }
+
+    /// Runs `main`, a future or a task of this loop, and returns its output.
+    ///
+    /// Other tasks stay with the loop, and go on in the next run.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](crate::run), and [`RunError::Closed`] after `close`.
+    ///
+    /// # Panics
+    ///
+    /// If `main` panics, with its payload.
+    #[track_caller]
+    pub fn run<M: IntoTask>(&self, main: M) -> Result<M::Value, RunError> {
+        self.check_can_run()?;
+        let _current = self.event_loop.enter();
+        let child = main.into_child();
+        let interrupt = if self.handle_ctrl_c {
+            Interrupt::watch(&self.event_loop, child.as_ref().clone())
+                .map_err(|source| RunError::Io { doing: "watching for Ctrl-C", source })?
+        } else {
+            None
+        };
+        let outcome = self.event_loop.run_until_complete(child);
+        drop(interrupt);
+        match outcome {
+            Err(RunError::Cancelled(error)) if error.origin() == Origin::Interrupt => {
+                Err(RunError::Interrupted)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The runner's loop.
+    pub fn get_loop(&self) -> LoopHandle {
+        self.event_loop.handle()
+    }
+
+    /// Ends in an orderly way: cancels the tasks that are left, in the order of their creation,
+    /// runs the loop until they are done, waits for the jobs in the default executor (five minutes
+    /// at the most), and closes the loop. Closing twice is fine.
+    ///
+    /// Tasks that fail now are reported through the loop's exception handler. Tasks that are created
+    /// now aren't waited for.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::AlreadyRunning`] inside a running loop; [`RunError::Deadlock`], with a simulated
+    /// clock, if a task's clean-up never ends.
+    pub fn close(&self) -> Result<(), RunError> {
+        if self.event_loop.is_closed() {
+            return Ok(());
+        }
+        self.check_can_run()?;
+        let cancelled = self.cancel_all_tasks();
+        if cancelled.is_ok() && !self.event_loop.shutdown_default_executor(Some(JOIN_TIMEOUT)) {
+            tracing::warn!(target: "ronde", "jobs in the default executor outlive their loop");
+        }
+        self.event_loop.close()?;
+        cancelled
+    }
+
+    #[track_caller]
+    pub(crate) fn run_and_close<M: IntoTask>(&self, main: M) -> Result<M::Value, RunError> {
+        match catch_unwind(AssertUnwindSafe(|| self.run(main))) {
+            Ok(outcome) => {
+                let closed = self.close();
+                // What went wrong first says more.
+                let output = outcome?;
+                closed.map(|()| output)
+            }
+            Err(panic) => {
+                // The panic is on its way already; the deadlock of a clean-up would hide it.
+                let _ = self.close();
+                resume_unwind(panic)
+            }
+        }
+    }
+
+    fn cancel_all_tasks(&self) -> Result<(), RunError> {
+        let tasks = self.event_loop.all_tasks();
+        if tasks.is_empty() {
+            return Ok(());
+        }
+        let left = Rc::new(Cell::new(tasks.len()));
+        for task in &tasks {
+            task.cancel_with(CancelledError::default().with_origin(Origin::Shutdown));
+            let (event_loop, left) = (self.get_loop(), left.clone());
+            task.add_done_callback(move |task| {
+                report_failure(&event_loop, task);
+                left.set(left.get() - 1);
+                if left.get() == 0 {
+                    let handle = event_loop.clone();
+                    event_loop.call_soon(move || handle.stop());
+                }
+            });
+        }
+        // Somebody may call `stop` meanwhile.
+        while left.get() > 0 {
+            self.event_loop.run_forever()?;
+        }
+        Ok(())
+    }
+
+    fn check_can_run(&self) -> Result<(), RunError> {
+        if self.event_loop.is_closed() {
+            return Err(RunError::Closed);
+        }
+        if ronde_loop::get_running_loop().is_ok() {
+            return Err(RunError::AlreadyRunning);
+        }
+        Ok(())
+    }
+}
+
+/// A task that failed while it was being cancelled at the end has nobody to tell.
+fn report_failure(event_loop: &LoopHandle, task: &TaskRef) {
+    if let Ok(Some(panic)) = task.exception() {
+        let mut context = ExceptionContext::new(
+            "a task failed while it was cancelled at the end of the program",
+            Failure::Panic(panic),
+        );
+        context.task = Some(task.clone());
+        event_loop.call_exception_handler(&context);
+    }
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner")
+            .field("event_loop", &self.event_loop)
+            .field("handle_ctrl_c", &self.handle_ctrl_c)
+            .finish()
+    }
+}
+
+/// The parameters of a [`Runner`].
+#[derive(Debug)]
+#[must_use]
+pub struct RunnerBuilder {
+    event_loop: ronde_loop::Builder,
+    handle_ctrl_c: bool,
+}
+
+impl RunnerBuilder {
+    /// Is Ctrl-C to cancel the main task? Default: yes.
+    ///
+    /// It does so only on the program's main thread, and for one runner at a time.
+    pub fn handle_ctrl_c(mut self, handle: bool) -> Self {
+        self.handle_ctrl_c = handle;
+        self
+    }
+
+    /// The loop's clock; see [`SimulatedClock`](crate::low_level::SimulatedClock).
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.event_loop = self.event_loop.clock(clock);
+        self
+    }
+
+    /// Debug mode: see [`Builder::debug`](crate::low_level::Builder::debug).
+    pub fn debug(mut self, debug: bool) -> Self {
+        self.event_loop = self.event_loop.debug(debug);
+        self
+    }
+
+    /// All other parameters of the loop.
+    pub fn event_loop(mut self, builder: ronde_loop::Builder) -> Self {
+        self.event_loop = builder;
+        self
+    }
+
+    /// Makes the runner.
+    ///
+    /// # Errors
+    ///
+    /// As [`Runner::new`].
+    pub fn build(self) -> Result<Runner, RunError> {
+        if ronde_loop::get_running_loop().is_ok() {
+            return Err(RunError::AlreadyRunning);
+        }
+        Ok(Runner { event_loop: self.event_loop.build()?, handle_ctrl_c: self.handle_ctrl_c })
+    }
+}

@@ -1,0 +1,238 @@
+//! Waiting for some of several tasks, and for one with a time limit.
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use ronde_loop::{JoinPromise, Promise, TaskRef, TimerHandle, WithTimeout, get_running_loop};
+
+use crate::watch::Watch;
+
+/// Waits for several tasks, until a condition is met or a time is up.
+///
+/// `tasks` gives handles to tasks: `&Task<T>`s, `Task<T>`s, or [`TaskRef`]s. They come back in two
+/// lists, those that are done and those that aren't, each in the order they were given. Nothing is
+/// cancelled, and no failure is raised.
+///
+/// By default it waits until all are done; see [`return_when`](Wait::return_when) and
+/// [`timeout`](Wait::timeout). Without tasks it returns at once (asyncio has a `ValueError`).
+///
+/// # Panics
+///
+/// If awaited outside a running event loop.
+///
+/// # Cancel safety
+///
+/// **Strict.** The tasks aren't touched.
+///
+/// # In asyncio
+///
+/// `asyncio.wait`.
+///
+/// # Examples
+///
+/// ```
+/// use ronde::{ReturnWhen, create_task, sleep, wait};
+/// use std::time::Duration;
+///
+/// # ronde::run(async {
+/// let slow = create_task(sleep(Duration::from_secs(60)));
+/// let quick = create_task(async {});
+/// let waited = wait([&slow, &quick]).return_when(ReturnWhen::FirstCompleted).await;
+/// assert_eq!(waited.done[0].name(), quick.name());
+/// assert_eq!(waited.pending[0].name(), slow.name());
+/// # slow.cancel();
+/// # })?;
+/// # Ok::<(), ronde::RunError>(())
+/// ```
+pub fn wait<I>(tasks: I) -> Wait<I::Item>
+where
+    I: IntoIterator,
+    I::Item: AsRef<TaskRef>,
+{
+    Wait {
+        tasks: tasks.into_iter().collect(),
+        return_when: ReturnWhen::default(),
+        timeout: None,
+        state: State::Created,
+    }
+}
+
+/// What [`wait`] waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReturnWhen {
+    /// Until one is done, however it ended.
+    FirstCompleted,
+    /// Until one has failed, by panicking or by returning an `Err` (being cancelled doesn't count),
+    /// or else until all are done.
+    FirstException,
+    /// Until all are done.
+    #[default]
+    AllCompleted,
+}
+
+/// The tasks that [`wait`] was given.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Waited<R> {
+    /// Those that are done, in the order they were given.
+    pub done: Vec<R>,
+    /// Those that aren't.
+    pub pending: Vec<R>,
+}
+
+/// The future of [`wait`].
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct Wait<R> {
+    tasks: Vec<R>,
+    return_when: ReturnWhen,
+    timeout: Option<Duration>,
+    state: State,
+}
+
+enum State {
+    Created,
+    Waiting { join: JoinPromise<(), ()>, timer: Option<TimerHandle>, _watch: Watch },
+    Done,
+}
+
+impl<R: AsRef<TaskRef>> Wait<R> {
+    /// When to return. Default: when all are done.
+    pub fn return_when(mut self, condition: ReturnWhen) -> Self {
+        self.return_when = condition;
+        self
+    }
+
+    /// How long to wait at the most, from the first poll. When the time is up, those that aren't
+    /// done are among the `pending`.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    fn start(&self) -> State {
+        let condition = self.return_when;
+        let released = Promise::<()>::new();
+        let left = Rc::new(Cell::new(self.tasks.len()));
+        let watch = {
+            let released = released.clone();
+            Watch::start(self.tasks.iter().map(|task| task.as_ref().clone()), move |_, task| {
+                left.set(left.get() - 1);
+                let enough = match condition {
+                    ReturnWhen::FirstCompleted => true,
+                    ReturnWhen::FirstException => left.get() == 0 || task.failed(),
+                    ReturnWhen::AllCompleted => left.get() == 0,
+                };
+                if enough {
+                    release(&released);
+                }
+            })
+        };
+        if watch.len() == 0 {
+            release(&released);
+        }
+        let join = released.wait_done();
+        let timer = self.timeout.map(|limit| {
+            let event_loop = get_running_loop().expect("`wait` was awaited outside a running loop");
+            event_loop.call_later(limit, move || release(&released))
+        });
+        State::Waiting { join, timer, _watch: watch }
+    }
+}
+
+fn release(promise: &Promise<()>) {
+    // Whoever comes second changes nothing.
+    let _ = promise.set_result(());
+}
+
+impl<R> Unpin for Wait<R> {}
+
+impl<R: AsRef<TaskRef>> Future for Wait<R> {
+    type Output = Waited<R>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Waited<R>> {
+        if let State::Created = self.state {
+            self.state = self.start();
+        }
+        let State::Waiting { join, .. } = &mut self.state else {
+            panic!("`wait` was polled after its end")
+        };
+        let Poll::Ready(released) = Pin::new(join).poll(cx) else { return Poll::Pending };
+        debug_assert!(released.is_ok());
+        self.end();
+        let tasks = std::mem::take(&mut self.tasks);
+        let (done, pending) = tasks.into_iter().partition(|task| task.as_ref().done());
+        Poll::Ready(Waited { done, pending })
+    }
+}
+
+impl<R> Wait<R> {
+    fn end(&mut self) {
+        let state = std::mem::replace(&mut self.state, State::Done);
+        if let State::Waiting { timer: Some(timer), .. } = &state {
+            timer.cancel();
+        }
+    }
+}
+
+impl<R> Drop for Wait<R> {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl<R: AsRef<TaskRef>> fmt::Debug for Wait<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tasks: Vec<_> = self.tasks.iter().map(AsRef::as_ref).collect();
+        f.debug_struct("Wait")
+            .field("tasks", &tasks)
+            .field("return_when", &self.return_when)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Waits for a task or a future, for at most `limit`.
+///
+/// When the time is up, a task is cancelled, and waited for until it is over; if it swallows the
+/// cancellation and returns, its value wins. A future is cancelled likewise: this is
+/// [`timeout`](crate::timeout()), under the name that asyncio has for it.
+///
+/// # Errors
+///
+/// [`TimeoutError`](crate::TimeoutError) if the time was up.
+///
+/// # Panics
+///
+/// When polled outside a running event loop.
+///
+/// # Cancel safety
+///
+/// As the future's. A task that is waited for is cancelled with the task that waits.
+///
+/// # In asyncio
+///
+/// `asyncio.wait_for`, as of Python 3.12: no cancellation is lost, and a future runs in the calling
+/// task.
+///
+/// # Examples
+///
+/// ```
+/// use ronde::{create_task, sleep, wait_for};
+/// use std::time::Duration;
+///
+/// # ronde::run(async {
+/// let task = create_task(async { 7 });
+/// assert_eq!(wait_for(task, Duration::from_secs(1)).await.unwrap().unwrap(), 7);
+/// assert!(wait_for(sleep(Duration::from_secs(60)), Duration::ZERO).await.is_err());
+/// # })?;
+/// # Ok::<(), ronde::RunError>(())
+/// ```
+pub fn wait_for<F: IntoFuture>(awaitable: F, limit: Duration) -> WithTimeout<F::IntoFuture> {
+    ronde_loop::timeout(limit, awaitable)
+}

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod echo;
 mod tasks;
 
 use std::time::Duration;
@@ -23,7 +24,7 @@ const ROUNDS: usize = 15;
 fn main() {
     let filter = std::env::args().nth(1).unwrap_or_default();
     println!("{:28} {:>12} {:>12} {:>8}", "", "ronde ns/op", "tokio ns/op", "ratio");
-    for bench in tasks::BENCHES.iter().filter(|bench| bench.name.contains(&filter)) {
+    for bench in tasks::BENCHES.iter().chain(echo::BENCHES).filter(|bench| bench.name.contains(&filter)) {
         let mut pairs = Vec::new();
         for _ in 0..ROUNDS {
             let ronde = nanos_per_operation((bench.ronde)(bench.count), bench.count);
@@ -35,6 +36,10 @@ fn main() {
         let ratio = median(pairs.iter().map(|pair| pair.1 / pair.0));
         println!("{:28} {ronde:12.1} {tokio:12.1} {ratio:8.2}", bench.name);
     }
+}
+
+fn tokio_run<F: Future<Output = Duration>>(main: F) -> Duration {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(main)
 }
 
 fn nanos_per_operation(took: Duration, count: u32) -> f64 {

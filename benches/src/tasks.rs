@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::Bench;
+use crate::{Bench, tokio_run};
 
 pub(crate) const BENCHES: &[Bench] = &[
     Bench { name: "spawn and join", count: 200_000, ronde: ronde_spawn, tokio: tokio_spawn },
@@ -12,10 +12,6 @@ pub(crate) const BENCHES: &[Bench] = &[
     Bench { name: "timer created and dropped", count: 500_000, ronde: ronde_timer, tokio: tokio_timer },
     Bench { name: "timeout around a ready task", count: 300_000, ronde: ronde_timeout, tokio: tokio_timeout },
 ];
-
-fn tokio_run<F: Future<Output = Duration>>(main: F) -> Duration {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(main)
-}
 
 fn ronde_spawn(count: u32) -> Duration {
     ronde::run(async move {

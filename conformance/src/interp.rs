@@ -2,15 +2,14 @@
 //!
 //! How Python's exceptions are mapped: every exception is an [`Exc`] in the `Err` of a `Result`, and
 //! so is a cancellation, but only within one statement. Where it leaves the statement it is raised,
-//! with [`CancelledError::raise`](ronde_context::CancelledError::raise), and whoever must see it go
+//! with [`CancelledError::raise`](ronde::CancelledError::raise), and whoever must see it go
 //! by catches it: a traced operation, a `try` that handles it, a `finally`.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use ronde_context::catch_cancelled;
-use ronde_loop::{Timeout, sleep, yield_now};
+use ronde::{Timeout, catch_cancelled, sleep, yield_now};
 
 use crate::ops::duration;
 use crate::parse::{Handler, Stmt};
@@ -102,6 +101,13 @@ impl Activation {
                 self.op(&format!("call {coro}"), body).await
             }
             Stmt::Await { var } => self.await_(var).await,
+            Stmt::Gather { items, return_exceptions, into } => {
+                self.gather(items, *return_exceptions, into.as_deref()).await
+            }
+            Stmt::Wait { vars, timeout, when } => self.wait(vars, *timeout, *when).await,
+            Stmt::WaitFor { item, timeout } => self.wait_for(item, *timeout).await,
+            Stmt::Shield { item, into } => self.shield(item, into.as_deref()).await,
+            Stmt::AsCompleted { items, timeout } => self.as_completed(items, *timeout).await,
             Stmt::Timeout { ms, body } => self.timeout(*ms, body).await,
             _ => Ok(self.plain(statement)?),
         }
@@ -162,11 +168,20 @@ impl Activation {
         label: &str,
         operation: impl Future<Output = Result<T, Exc>>,
     ) -> Run {
+        self.op_value(label, operation).await?;
+        Ok(())
+    }
+
+    /// As [`op`](Self::op), and gives its value.
+    pub(crate) async fn op_value<T: Into<Value>>(
+        &self,
+        label: &str,
+        operation: impl Future<Output = Result<T, Exc>>,
+    ) -> Outcome {
         let caught = catch_cancelled(operation).await;
         let result = caught.map_err(Exc::Cancelled).and_then(|result| result).map(T::into);
         self.line(&format!("{label} {}", shown(&result)));
-        result?;
-        Ok(())
+        result
     }
 
     pub(crate) fn line(&self, text: &str) {

@@ -1,6 +1,6 @@
 //! Programs, as they are read from JSON.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::rc::Rc;
 
@@ -10,11 +10,6 @@ use serde::Deserialize;
 ///
 /// To switch something on, take its lines away here and give [`Stmt`] its operations.
 const NOT_YET: &[(&str, &[&str])] = &[
-    ("gather", &["gather"]),
-    ("wait", &["wait"]),
-    ("wait_for", &["wait_for"]),
-    ("shield", &["shield"]),
-    ("as_completed", &["as_completed"]),
     ("task groups", &["task_group", "tg_spawn"]),
     ("locks", &["lock", "lock_acquire", "lock_release", "lock_locked"]),
     ("semaphores", &["sem", "sem_acquire", "sem_release", "sem_locked"]),
@@ -29,21 +24,71 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("context managers", &["with"]),
 ];
 
-/// What `program` needs and ronde, or this interpreter, doesn't have yet.
+/// What takes tasks, and in asyncio plain futures too.
+const TAKE_TASKS: &[&str] = &["gather", "wait", "shield", "as_completed"];
+
+/// What can be done with a `gather` or a `shield` that is kept in a variable. They are futures of
+/// their own types here, and no promises.
+const TAKE_KEPT: &[&str] = &["await", "cancel", "done", "cancelling", "uncancel"];
+
+/// What `program` needs and ronde, or this interpreter, doesn't have.
 pub fn unsupported(program: &Program) -> Option<&'static str> {
-    let needs = |operations: &[&str]| operations.iter().any(|op| uses(&program.source, op));
-    NOT_YET.iter().find(|(_, operations)| needs(operations)).map(|(what, _)| *what)
+    let mut statements = Vec::new();
+    collect_statements(&program.source, &mut statements);
+    let uses = |operations: &[&str]| statements.iter().any(|fields| is_one(fields, operations));
+    if let Some((what, _)) = NOT_YET.iter().find(|(_, operations)| uses(operations)) {
+        return Some(what);
+    }
+
+    let names = |key: &str, operations: &[&str]| -> HashSet<&str> {
+        let statements = statements.iter().filter(|fields| is_one(fields, operations));
+        statements.filter_map(|fields| fields.get(key)?.as_str()).collect()
+    };
+    let kept = names("into", &["gather", "shield"]);
+    let futures = names("var", &["new_future"]);
+    for fields in &statements {
+        let mut used = used_variables(fields);
+        if is_one(fields, TAKE_TASKS) && used.any(|name| futures.contains(name)) {
+            return Some("operations on tasks that take promises");
+        }
+        let mut used = used_variables(fields);
+        if !is_one(fields, TAKE_KEPT) && used.any(|name| kept.contains(name)) {
+            return Some("more to do with a `gather` or `shield` than to await and cancel it");
+        }
+    }
+    None
 }
 
-fn uses(json: &serde_json::Value, operation: &str) -> bool {
+type Fields = serde_json::Map<String, serde_json::Value>;
+
+fn collect_statements<'a>(json: &'a serde_json::Value, found: &mut Vec<&'a Fields>) {
     match json {
         serde_json::Value::Object(fields) => {
-            fields.get("op").is_some_and(|op| op == operation)
-                || fields.values().any(|field| uses(field, operation))
+            if fields.contains_key("op") {
+                found.push(fields);
+            }
+            fields.values().for_each(|field| collect_statements(field, found));
         }
-        serde_json::Value::Array(items) => items.iter().any(|item| uses(item, operation)),
-        _ => false,
+        serde_json::Value::Array(items) => {
+            items.iter().for_each(|item| collect_statements(item, found));
+        }
+        _ => {}
     }
+}
+
+fn is_one(fields: &Fields, operations: &[&str]) -> bool {
+    fields["op"].as_str().is_some_and(|op| operations.contains(&op))
+}
+
+/// The names of the variables that a statement looks at.
+fn used_variables(fields: &Fields) -> impl Iterator<Item = &str> {
+    let sets = is_one(fields, &["new_future", "spawn"]);
+    let one = fields.get("var").filter(|_| !sets).into_iter();
+    let listed = fields.get("vars").and_then(|vars| vars.as_array()).into_iter().flatten();
+    let items = fields.get("items").and_then(|items| items.as_array()).into_iter().flatten();
+    one.chain(listed)
+        .chain(items.filter_map(|item| item.get("var")))
+        .filter_map(|name| name.as_str())
 }
 
 /// A program that has been read. Only one that is not [`unsupported`] can be run.
@@ -217,6 +262,32 @@ pub(crate) enum Stmt {
         code: i64,
     },
 
+    Gather {
+        items: Vec<Item>,
+        #[serde(default)]
+        return_exceptions: bool,
+        into: Option<String>,
+    },
+    Wait {
+        vars: Vec<String>,
+        timeout: Option<u64>,
+        #[serde(default)]
+        when: When,
+    },
+    WaitFor {
+        #[serde(flatten)]
+        item: Item,
+        timeout: Option<u64>,
+    },
+    Shield {
+        #[serde(flatten)]
+        item: Item,
+        into: Option<String>,
+    },
+    AsCompleted {
+        items: Vec<Item>,
+        timeout: Option<u64>,
+    },
     Timeout {
         ms: Option<u64>,
         body: Body,
@@ -233,6 +304,23 @@ pub(crate) struct Callback {
     pub(crate) handle: Option<String>,
     #[serde(default, rename = "do")]
     pub(crate) body: Body,
+}
+
+/// A coroutine that is to become a task, or a task.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Item {
+    Coro(String),
+    Var(String),
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum When {
+    #[default]
+    AllCompleted,
+    FirstCompleted,
+    FirstException,
 }
 
 /// A comparison of a global with a number.

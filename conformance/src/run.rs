@@ -1,23 +1,21 @@
 //! Starts a program, and ends it as `asyncio.run` does.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 
-use ronde_loop::{EventLoop, ExceptionContext, Failure, LoopHandle, RunError, SimulatedClock};
+use ronde::RunError;
+use ronde::low_level::{EventLoop, ExceptionContext, Failure, LoopHandle, SimulatedClock};
 
 use crate::parse::Program;
 use crate::runtime::{Runtime, TaskVar, Thing};
 use crate::trace::{Trace, names};
 use crate::value::shown;
 
-/// A program that takes more turns than this never ends.
-const MOST_TURNS: u32 = 20_000;
-
 /// Runs a program to its end and gives its trace.
 ///
 /// # Panics
 ///
-/// If the program is malformed, uses what is [`unsupported`](crate::unsupported), or doesn't end.
+/// If the program is malformed, or uses what is [`unsupported`](crate::unsupported).
 pub fn run(program: &Program) -> Vec<String> {
     let code = program.code().unwrap_or_else(|error| panic!("{error}"));
     let clock = SimulatedClock::new();
@@ -28,7 +26,6 @@ pub fn run(program: &Program) -> Vec<String> {
         .expect("the system has a descriptor left");
     let rt = Runtime::new(code, event_loop.handle(), Trace::new(clock));
     report_callback_errors(&rt);
-    limit_turns(event_loop.handle(), Cell::new(0));
 
     match play(&rt, &event_loop) {
         Ok(()) => {}
@@ -47,19 +44,19 @@ pub fn run(program: &Program) -> Vec<String> {
 fn play(rt: &Rc<Runtime>, event_loop: &EventLoop) -> Result<(), RunError> {
     let main = rt.create_task("main", None);
     rt.slots.set("$main", Thing::Task(main.clone()));
-    let left = Rc::new(RefCell::new(Vec::new()));
-    main.task.add_done_callback({
-        let (rt, left) = (rt.clone(), left.clone());
-        move |_| stop_and_cancel_the_rest(&rt, left)
-    });
+    let handle = event_loop.handle();
+    main.task.add_done_callback(move |_| handle.stop());
     event_loop.run_forever()?;
     let outcome = Thing::Task(main).result();
     rt.trace.line(&format!("main {}", shown(&outcome)));
 
-    let left = left.take();
-    if !left.is_empty() {
-        event_loop.run_forever()?;
+    let tasks = rt.tasks.borrow().clone();
+    let left: Vec<_> = tasks.into_iter().filter(|var| !var.task.done()).collect();
+    if left.is_empty() {
+        return Ok(());
     }
+    cancel_all(event_loop, &left);
+    event_loop.run_forever()?;
     for task in left {
         let name = task.task.name();
         let outcome = shown(&Thing::Task(task).outcome());
@@ -68,22 +65,10 @@ fn play(rt: &Rc<Runtime>, event_loop: &EventLoop) -> Result<(), RunError> {
     Ok(())
 }
 
-/// The main task is done: stops the loop after this turn, and cancels what is left then.
-///
-/// At the end of the turn, and not after it, because a promise needs a running loop to call its
-/// callbacks.
-fn stop_and_cancel_the_rest(rt: &Rc<Runtime>, left: Rc<RefCell<Vec<Rc<TaskVar>>>>) {
-    rt.event_loop.stop();
-    let rt = rt.clone();
-    rt.event_loop.clone().call_at_turn_end(Rc::new(move || {
-        let tasks = rt.tasks.borrow().iter().filter(|var| !var.task.done()).cloned().collect();
-        cancel_all(&rt.event_loop, &tasks);
-        left.replace(tasks);
-    }));
-}
-
 /// Cancels tasks, and stops the loop the turn after the last one is done, as gathering them would.
-fn cancel_all(event_loop: &LoopHandle, tasks: &Vec<Rc<TaskVar>>) {
+fn cancel_all(event_loop: &LoopHandle, tasks: &[Rc<TaskVar>]) {
+    // A promise that is cancelled calls its callbacks through the loop that is current.
+    let _current = event_loop.enter();
     for var in tasks {
         var.task.cancel();
     }
@@ -111,12 +96,4 @@ fn report_callback_errors(rt: &Rc<Runtime>) {
         }
     };
     rt.event_loop.set_exception_handler(Some(Rc::new(handler)));
-}
-
-/// Panics if the loop goes on and on.
-fn limit_turns(event_loop: LoopHandle, turns: Cell<u32>) {
-    event_loop.clone().call_at_turn_end(Rc::new(move || {
-        assert!(turns.get() < MOST_TURNS, "the program doesn't end");
-        limit_turns(event_loop.clone(), Cell::new(turns.get() + 1));
-    }));
 }

@@ -4,9 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use ronde_loop::{CallbackId, Handle, LoopHandle, Promise, Task, TimerHandle, current_task};
+use ronde::low_level::{Child, Handle, LoopHandle, TimerHandle};
+use ronde::{CallbackId, IntoTask, Promise, Task, TaskRef, current_task};
 
 use crate::interp;
+use crate::ops::Kept;
 use crate::parse::Code;
 use crate::trace::Trace;
 use crate::value::{Exc, Outcome};
@@ -19,8 +21,10 @@ pub(crate) struct Runtime {
     pub(crate) tasks: RefCell<Vec<Rc<TaskVar>>>,
     /// Those whose names begin with `$`.
     pub(crate) slots: Variables,
-    /// How many plain futures have a label.
-    futures: Cell<u32>,
+    /// Every plain future.
+    futures: RefCell<Vec<Promise<Outcome>>>,
+    /// How many futures have a label.
+    labels: Cell<u32>,
     globals: RefCell<HashMap<String, i64>>,
 }
 
@@ -36,6 +40,8 @@ pub(crate) struct Variables {
 pub(crate) enum Thing {
     Task(Rc<TaskVar>),
     Future(Rc<FutureVar>),
+    /// A `gather` or `shield` that was not awaited on the spot.
+    Kept(Rc<Kept>),
 }
 
 pub(crate) struct TaskVar {
@@ -47,6 +53,23 @@ pub(crate) struct FutureVar {
     pub(crate) promise: Promise<Outcome>,
     pub(crate) label: String,
     pub(crate) callbacks: DoneCallbacks,
+}
+
+/// A task to be given to something like `gather`.
+pub(crate) struct Shared(pub(crate) Rc<TaskVar>);
+
+impl IntoTask for Shared {
+    type Value = Outcome;
+
+    fn into_child(self) -> Child<Outcome> {
+        (&self.0.task).into_child()
+    }
+}
+
+impl AsRef<TaskRef> for Shared {
+    fn as_ref(&self) -> &TaskRef {
+        &self.0.task
+    }
 }
 
 /// The done callbacks that were registered, by message.
@@ -66,7 +89,8 @@ impl Runtime {
             trace,
             tasks: RefCell::default(),
             slots: Variables::default(),
-            futures: Cell::new(0),
+            futures: RefCell::default(),
+            labels: Cell::new(0),
             globals: RefCell::default(),
         })
     }
@@ -81,10 +105,17 @@ impl Runtime {
         var
     }
 
-    /// Labels a future.
-    pub(crate) fn label(&self, promise: Promise<Outcome>) -> Thing {
-        self.futures.set(self.futures.get() + 1);
-        let label = format!("F{}", self.futures.get());
+    /// The label of the next future.
+    pub(crate) fn next_label(&self) -> String {
+        self.labels.set(self.labels.get() + 1);
+        format!("F{}", self.labels.get())
+    }
+
+    /// Makes a plain future.
+    pub(crate) fn create_future(&self) -> Thing {
+        let promise = Promise::new();
+        self.futures.borrow_mut().push(promise.clone());
+        let label = self.next_label();
         Thing::Future(Rc::new(FutureVar { promise, label, callbacks: RefCell::default() }))
     }
 
@@ -106,6 +137,8 @@ impl Runtime {
 
     /// Releases everything: tasks refer to the runtime, and it refers to them.
     pub(crate) fn clear(&self) {
+        // What nobody looked at would be reported otherwise.
+        self.futures.take().iter().for_each(|promise| drop(promise.with_result(|_| ())));
         let _tasks = self.tasks.take();
         let _things = self.slots.things.take();
         let _handles = self.slots.handles.take();
@@ -135,6 +168,7 @@ impl Thing {
         match self {
             Thing::Task(var) => var.task.name().to_string(),
             Thing::Future(var) => var.label.clone(),
+            Thing::Kept(kept) => kept.label.clone(),
         }
     }
 
@@ -142,6 +176,7 @@ impl Thing {
         match self {
             Thing::Task(var) => var.task.done(),
             Thing::Future(var) => var.promise.done(),
+            Thing::Kept(kept) => kept.done(),
         }
     }
 
@@ -149,6 +184,7 @@ impl Thing {
         match self {
             Thing::Task(var) => var.task.cancelled(),
             Thing::Future(var) => var.promise.cancelled(),
+            Thing::Kept(_) => unsupported(),
         }
     }
 
@@ -158,6 +194,7 @@ impl Thing {
             (Thing::Task(var), Some(message)) => var.task.cancel_msg(message),
             (Thing::Future(var), None) => var.promise.cancel(),
             (Thing::Future(var), Some(message)) => var.promise.cancel_msg(message),
+            (Thing::Kept(kept), _) => kept.cancel(),
         }
     }
 
@@ -166,6 +203,7 @@ impl Thing {
         match self {
             Thing::Task(var) => var.task.result()?,
             Thing::Future(var) => var.promise.result()?,
+            Thing::Kept(_) => unsupported(),
         }
     }
 
@@ -174,6 +212,7 @@ impl Thing {
         match self {
             Thing::Task(var) => (&var.task).await?,
             Thing::Future(var) => (&var.promise).await?,
+            Thing::Kept(kept) => kept.wait().await,
         }
     }
 
@@ -189,6 +228,7 @@ impl Thing {
         match self {
             Thing::Task(var) => &var.callbacks,
             Thing::Future(var) => &var.callbacks,
+            Thing::Kept(_) => unsupported(),
         }
     }
 
@@ -196,6 +236,7 @@ impl Thing {
         match self {
             Thing::Task(var) => var.task.add_done_callback(|_| callback()),
             Thing::Future(var) => var.promise.add_done_callback(|_| callback()),
+            Thing::Kept(_) => unsupported(),
         }
     }
 
@@ -203,6 +244,7 @@ impl Thing {
         match self {
             Thing::Task(var) => var.task.remove_done_callback(id),
             Thing::Future(var) => var.promise.remove_done_callback(id),
+            Thing::Kept(_) => unsupported(),
         }
     }
 }
@@ -214,4 +256,8 @@ impl AnyHandle {
             AnyHandle::Later(handle) => handle.cancel(),
         }
     }
+}
+
+fn unsupported() -> ! {
+    unreachable!("`unsupported` sorts such programs out")
 }

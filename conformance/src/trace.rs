@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 
-use ronde_loop::{SimulatedClock, current_task};
+use ronde::current_task;
+use ronde::low_level::SimulatedClock;
 
 /// Collects lines: `<milliseconds> <current task> <text>`.
 #[derive(Debug)]

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use ronde_context::CancelledError;
-use ronde_loop::TaskError;
+use ronde::{CancelledError, TaskError};
 
 /// How a task or a plain future ends, if it isn't cancelled.
 pub(crate) type Outcome = Result<Value, Exc>;
@@ -13,11 +12,14 @@ pub(crate) type Outcome = Result<Value, Exc>;
 pub(crate) enum Value {
     Int(i64),
     Bool(bool),
+    List(Vec<Value>),
     None,
     /// What `exception` and a `gather` that returns exceptions give.
     Exc(Exc),
     /// The result of an operation that has none.
     Ok,
+    /// What an operation prints that gives no value.
+    Text(String),
 }
 
 /// An exception.
@@ -50,9 +52,14 @@ impl fmt::Display for Value {
         match self {
             Value::Int(number) => number.fmt(f),
             Value::Bool(truth) => truth.fmt(f),
+            Value::List(values) => {
+                let values: Vec<_> = values.iter().map(Value::to_string).collect();
+                write!(f, "[{}]", values.join(" "))
+            }
             Value::Exc(error) => error.fmt(f),
             Value::None => f.write_str("none"),
             Value::Ok => f.write_str("ok"),
+            Value::Text(text) => f.write_str(text),
         }
     }
 }
@@ -73,6 +80,12 @@ impl fmt::Display for Exc {
 impl From<()> for Value {
     fn from((): ()) -> Self {
         Value::Ok
+    }
+}
+
+impl From<Vec<Value>> for Value {
+    fn from(values: Vec<Value>) -> Self {
+        Value::List(values)
     }
 }
 
@@ -97,7 +110,7 @@ impl From<CancelledError> for Exc {
 /// What ronde gives in place of an outcome is an exception like others in asyncio.
 impl From<TaskError> for Exc {
     fn from(error: TaskError) -> Self {
-        use ronde_loop::InvalidStateError as Invalid;
+        use ronde::InvalidStateError as Invalid;
         match error {
             TaskError::Cancelled(error) => Exc::Cancelled(error),
             TaskError::InvalidState(Invalid::AwaitsItself) => Exc::RuntimeError,

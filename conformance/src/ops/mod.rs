@@ -2,9 +2,13 @@
 
 mod callbacks;
 mod composites;
+mod kept;
+mod limits;
 mod plain;
 
 use std::time::Duration;
+
+pub(crate) use kept::Kept;
 
 /// The language counts time in milliseconds.
 pub(crate) fn duration(ms: u64) -> Duration {

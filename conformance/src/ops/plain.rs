@@ -1,6 +1,6 @@
 //! Operations that don't suspend: callbacks may have them too.
 
-use ronde_loop::Promise;
+use ronde::Promise;
 
 use crate::interp::Activation;
 use crate::parse::{RaiseKind, Stmt, Test};
@@ -32,16 +32,16 @@ impl Activation {
             Stmt::Cancelling { var } => {
                 return self.query("cancelling", var, |x| match x {
                     Thing::Task(var) => Ok(Some(var.task.cancelling().into())),
-                    Thing::Future(_) => Ok(None),
+                    Thing::Future(_) | Thing::Kept(_) => Ok(None),
                 });
             }
             Stmt::Uncancel { var } => {
                 return self.query("uncancel", var, |x| match x {
                     Thing::Task(var) => Ok(Some(var.task.uncancel().into())),
-                    Thing::Future(_) => Ok(None),
+                    Thing::Future(_) | Thing::Kept(_) => Ok(None),
                 });
             }
-            Stmt::NewFuture { var } => self.store("new_future", var, Promise::new()),
+            Stmt::NewFuture { var } => self.new_future(var),
             Stmt::SetResult { var, v } => {
                 return self
                     .settle("set_result", var, |x| x.set_result(Ok(Value::Int(*v))).is_ok());
@@ -75,11 +75,10 @@ impl Activation {
         result.map(drop)
     }
 
-    /// Keeps a new future.
-    pub(crate) fn store(&self, what: &str, var: &str, promise: Promise<Outcome>) {
-        let thing = self.rt.label(promise);
-        self.line(&format!("{what} {var} {}", thing.name()));
-        self.table(var).set(var, thing);
+    fn new_future(&self, var: &str) {
+        let future = self.rt.create_future();
+        self.line(&format!("new_future {var} {}", future.name()));
+        self.table(var).set(var, future);
     }
 
     fn raise(&self, kind: RaiseKind, code: i64) -> Exc {
@@ -149,6 +148,7 @@ impl Activation {
             Some(Thing::Task(_)) => Err(Exc::RuntimeError),
             Some(Thing::Future(var)) if set(&var.promise) => Ok(Value::Ok),
             Some(Thing::Future(_)) => Err(Exc::InvalidState),
+            Some(Thing::Kept(_)) => unreachable!("`unsupported` sorts such programs out"),
         };
         self.report(&label, result)
     }

@@ -16,7 +16,9 @@ use crate::registers::{self, HandlerId};
 /// its own, and either go on (the cancellation is swallowed) or
 /// [`raise`](CancelledError::raise) it again, which is what it should normally do.
 ///
-/// Of several handlers around a suspended future the innermost one gets the cancellation.
+/// Of several handlers around a suspended future the innermost one gets the cancellation. Under
+/// combinators that poll only what was woken (`FuturesUnordered`), a handler that they don't poll
+/// isn't reached: the next one around them takes the cancellation.
 ///
 /// # Cancel safety
 ///
@@ -80,9 +82,16 @@ impl<F: Future> Future for CatchCancelled<F> {
 #[derive(Debug)]
 pub struct Handler {
     /// `None` until the first poll, and again once the body is over.
-    id: Option<HandlerId>,
+    place: Option<Place>,
     /// How many live handlers there are directly inside the body.
     inner: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    id: HandlerId,
+    /// The handler around it, which counts it. A future may be moved, and be polled elsewhere.
+    parent: Option<HandlerId>,
 }
 
 /// What a poll of a handler's body led to.
@@ -98,13 +107,26 @@ pub enum Step<T> {
 
 impl Handler {
     pub(crate) fn new() -> Self {
-        Self { id: None, inner: 0 }
+        Self { place: None, inner: 0 }
     }
 
     /// The outermost handler of a task. Poll it between [`enter`](crate::executor::enter) and
     /// [`leave`](crate::executor::leave).
+    ///
+    /// ```
+    /// use ronde_context::executor::{Handler, Step, enter, leave};
+    /// use std::pin::pin;
+    /// use std::task::{Context, Waker};
+    ///
+    /// let mut boundary = Handler::boundary();
+    /// let coroutine = pin!(Some(async { 7 }));
+    /// let previous = enter();
+    /// let step = boundary.poll_body(coroutine, &mut Context::from_waker(Waker::noop()));
+    /// leave(previous);
+    /// assert!(matches!(step, Step::Returned(7)));
+    /// ```
     pub fn boundary() -> Self {
-        Self { id: Some(registers::ROOT), inner: 0 }
+        Self::new()
     }
 
     /// Polls the body, or drops it if it is this handler's turn to take an armed cancellation.
@@ -117,27 +139,29 @@ impl Handler {
         mut body: Pin<&mut Option<F>>,
         cx: &mut Context<'_>,
     ) -> Step<F::Output> {
-        let id = *self.id.get_or_insert_with(registers::link);
-        let within = Within::enter(id, &mut self.inner);
+        assert!(body.is_some(), "a finished future was polled again");
+        let place =
+            self.place.get_or_insert_with(|| Place { id: registers::unique(), parent: None });
+        let id = place.id;
+        let within = Within::enter(place, &mut self.inner);
 
         // Nothing in the body takes a value that would then be lost: it isn't polled at all.
-        let polled = if registers::armed_for_innermost() && within.has_no_handlers() {
-            Poll::Pending
-        } else {
-            let body = body.as_mut().as_pin_mut().expect("a finished future was polled again");
-            body.poll(cx)
+        let polled = match body.as_mut().as_pin_mut() {
+            Some(body) if !(registers::armed_for_innermost() && within.has_no_handlers()) => {
+                body.poll(cx)
+            }
+            _ => Poll::Pending,
         };
 
-        let taken = registers::take_armed_for(id);
-        let step = match (polled, taken) {
+        let step = match (polled, registers::take_armed_for(id)) {
             (Poll::Pending, None) => return Step::Pending,
             (Poll::Pending, Some(error)) => {
-                // Destructors may ask why they run, so the cancellation stays armed meanwhile.
-                registers::arm(error);
+                // Destructors may ask why they run, so the cancellation stays armed meanwhile. For
+                // this handler alone: what they poll, if they poll anything, must not take it.
+                registers::arm_for(id, error.clone());
                 body.set(None);
-                Step::Cancelled(
-                    registers::take_armed_for(id).expect("nothing is polled while a body drops"),
-                )
+                registers::take_armed_for(id);
+                Step::Cancelled(error)
             }
             (Poll::Ready(value), taken) => {
                 if let Some(error) = taken {
@@ -156,31 +180,34 @@ impl Handler {
         if body.is_none() {
             return;
         }
-        if let Some(id) = self.id {
-            let within = Within::enter(id, &mut self.inner);
-            body.set(None);
-            drop(within);
-        }
+        let within = self.place.as_mut().map(|place| Within::enter(place, &mut self.inner));
+        body.set(None);
+        drop(within);
         self.unlink();
     }
 
     fn unlink(&mut self) {
-        if self.id.take().is_some_and(|id| id != registers::ROOT) {
-            registers::unlink();
+        if let Some(Place { parent: Some(parent), .. }) = self.place.take() {
+            registers::unlink(parent);
         }
     }
 }
 
 /// While it lives, the handler is the enclosing one. Also when its body panics.
 struct Within<'a> {
+    id: HandlerId,
     inner: &'a mut u32,
     outside: (HandlerId, u32),
 }
 
 impl<'a> Within<'a> {
-    fn enter(id: HandlerId, inner: &'a mut u32) -> Self {
-        let outside = registers::swap_enclosing(id, *inner);
-        Self { inner, outside }
+    fn enter(place: &mut Place, inner: &'a mut u32) -> Self {
+        let mut outside = registers::enter_handler(place.id, *inner);
+        if place.parent != Some(outside.0) {
+            place.parent = Some(outside.0);
+            outside.1 += 1;
+        }
+        Self { id: place.id, inner, outside }
     }
 
     /// Only true right after `enter`.
@@ -191,7 +218,6 @@ impl<'a> Within<'a> {
 
 impl Drop for Within<'_> {
     fn drop(&mut self) {
-        let (_, inner) = registers::swap_enclosing(self.outside.0, self.outside.1);
-        *self.inner = inner;
+        *self.inner = registers::leave_handler(self.id, self.outside);
     }
 }

@@ -3,8 +3,8 @@
 //! A *leaf* is a future that waits for something real: a timer, a lock, another task. While it is
 //! polled it may want to know two things that [`std::task::Context`] can't tell, and to say one:
 //!
-//! - [`is_cancelling`]: is a cancellation being delivered right now? Then the leaf takes nothing
-//!   and returns `Pending`, because the frames above it are about to be dropped.
+//! - [`decline`]: is a cancellation being delivered right now? Then the leaf takes nothing and
+//!   returns `Pending`, because the frames above it are about to be dropped.
 //! - [`waiting_for`]: "this is what I wait for", one store per suspension. A task that is cancelled
 //!   while it waits for another task or a promise passes the cancellation on to it, and a hang can
 //!   be explained in a release build.
@@ -58,9 +58,9 @@ mod wait;
 
 pub use error::{CancelledError, Origin, Raise};
 pub use handler::{CatchCancelled, catch_cancelled};
-pub use registers::is_cancelling;
+pub use registers::{decline, is_cancelling};
 pub use scope::{CancelScope, Scoped};
-pub use wait::{Awaited, CancelStep, Wait, cancel, waiting_for};
+pub use wait::{Awaited, CancelStep, Wait, cancel, no_longer_waiting_for, waiting_for};
 
 /// The other side: what an executor does around each poll of a task.
 ///

@@ -1,14 +1,19 @@
 //! The thread-local cells: what is true of the poll that is under way on this thread.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Context;
 
 use crate::CancelledError;
 use crate::wait::Wait;
 
-/// Identifies a handler while a cancellation is raised to it. The task's boundary is `ROOT`.
+/// Identifies a handler while a cancellation is raised to it. No two handlers of a process share
+/// one, so a future may be polled now here and now there.
 pub(crate) type HandlerId = u64;
-pub(crate) const ROOT: HandlerId = 0;
 
+/// Around all handlers.
+pub(crate) const ROOT: HandlerId = 0;
 /// Whose cancellation is armed. Compared on every poll of a leaf, so a number and not an enum.
 const NOBODY: HandlerId = u64::MAX;
 /// Armed for the innermost live handler, whichever that is.
@@ -17,42 +22,53 @@ const INNERMOST: HandlerId = u64::MAX - 1;
 struct Registers {
     /// Is a task being polled?
     in_task: Cell<bool>,
+    /// Is the body of a scope being polled? It is read, like a task, for what it waits for.
+    in_scope: Cell<bool>,
+    /// Was anything armed or given back since the task was entered? If not, `leave` has little to
+    /// read.
+    eventful: Cell<bool>,
     /// `NOBODY`, `INNERMOST`, or the one handler that a raised cancellation is meant for.
     armed_for: Cell<HandlerId>,
     /// Invariant: `Some` exactly while `armed_for` is not `NOBODY`.
-    armed: RefCell<Option<CancelledError>>,
-    /// A cancellation whose handler finished before it could take it; a request once more.
-    returned: RefCell<Option<CancelledError>>,
+    armed: Cell<Option<CancelledError>>,
+    /// Cancellations whose handlers finished before they could take them; requests once more.
+    returned: Cell<Vec<CancelledError>>,
     /// The handler whose body is being polled.
     enclosing: Cell<HandlerId>,
-    /// How many live handlers are directly inside `enclosing`.
-    inner: Cell<u32>,
-    /// Did a leaf take nothing because a cancellation was armed?
+    /// Has a leaf asked, and been told that it must take nothing?
     declined: Cell<bool>,
+    /// How many live handlers are directly inside `enclosing`. Means nothing at `ROOT`.
+    inner: Cell<u32>,
     waiting: Cell<Option<Wait>>,
-    next_id: Cell<HandlerId>,
+    next_id: Cell<u64>,
 }
 
 thread_local! {
-    static REGISTERS: Registers = const {
-        Registers {
+    // Never dropped, so that an access is a plain load and works while the thread ends. Between
+    // polls there is nothing in it that would need dropping.
+    static REGISTERS: ManuallyDrop<Registers> = const {
+        ManuallyDrop::new(Registers {
             in_task: Cell::new(false),
+            in_scope: Cell::new(false),
+            eventful: Cell::new(false),
             armed_for: Cell::new(NOBODY),
-            armed: RefCell::new(None),
-            returned: RefCell::new(None),
+            armed: Cell::new(None),
+            returned: Cell::new(Vec::new()),
             enclosing: Cell::new(ROOT),
-            inner: Cell::new(0),
             declined: Cell::new(false),
+            inner: Cell::new(0),
             waiting: Cell::new(None),
-            next_id: Cell::new(1),
-        }
+            next_id: Cell::new(0),
+        })
     };
 }
 
 /// Is a cancellation being delivered to the task that is polled right now?
 ///
-/// A leaf that gets `true` takes nothing, changes nothing and returns `Pending`: the frames above
-/// it are being dropped, or it sits in a sibling branch, and then it is polled again soon.
+/// True also in destructors that run because of it, so that they can tell.
+///
+/// A leaf asks [`decline`], so that combinators like `FuturesUnordered` poll it again; one that asks
+/// this and returns `Pending` gets another poll of its task, and no more.
 ///
 /// Outside a ronde task, and almost always inside one, the answer is `false`: one load and a
 /// comparison.
@@ -71,6 +87,27 @@ pub fn is_cancelling() -> bool {
     })
 }
 
+/// Must the leaf that is polled right now decline, because a cancellation is being delivered?
+///
+/// A leaf that gets `true` takes nothing, changes nothing and returns `Pending`: the frames above
+/// it are about to be dropped. Or it sits in a sibling branch, as under `join!`, and is to be polled
+/// again; so its waker is woken here.
+///
+/// ```
+/// use ronde_context::decline;
+/// use std::task::{Context, Waker};
+///
+/// assert!(!decline(&Context::from_waker(Waker::noop())));
+/// ```
+#[inline]
+pub fn decline(cx: &Context<'_>) -> bool {
+    let cancelling = anything_armed();
+    if cancelling {
+        cx.waker().wake_by_ref();
+    }
+    cancelling
+}
+
 /// What a poll of a task left behind, besides its result.
 ///
 /// ```
@@ -86,8 +123,8 @@ pub fn is_cancelling() -> bool {
 pub struct Frame {
     /// What the task's leaf said it waits for.
     pub waiting: Option<Wait>,
-    /// Must the task be polled again at once? A leaf declined to make progress because of a
-    /// cancellation that somebody else then took.
+    /// Must the task be polled again? A leaf declined to make progress because of a cancellation,
+    /// which somebody else may have taken.
     pub poll_again: bool,
     /// A cancellation that was armed and found its handler finished: a request once more.
     pub returned: Option<CancelledError>,
@@ -97,14 +134,26 @@ pub struct Frame {
 #[derive(Debug)]
 #[must_use = "give it to `leave`"]
 pub struct Previous {
+    /// A poll within a poll (in a destructor, or of one executor by another's task) is rare.
+    outer_poll: Option<Box<OuterPoll>>,
+}
+
+#[derive(Debug)]
+struct OuterPoll {
     in_task: bool,
+    in_scope: bool,
+    eventful: bool,
     enclosing: HandlerId,
     inner: u32,
+    declined: bool,
     armed: Option<(HandlerId, CancelledError)>,
+    returned: Vec<CancelledError>,
     waiting: Option<Wait>,
 }
 
 /// Clears the registers for a poll of a task.
+///
+/// Polls may be nested: a task may poll another executor's tasks.
 ///
 /// ```
 /// use ronde_context::executor::{enter, leave};
@@ -115,16 +164,50 @@ pub struct Previous {
 pub fn enter() -> Previous {
     REGISTERS.with(|registers| {
         let in_task = registers.in_task.replace(true);
-        Previous {
-            in_task,
-            enclosing: registers.enclosing.replace(ROOT),
-            inner: registers.inner.replace(0),
-            armed: take_armed(registers),
-            // A poll within a poll (a task's destructor, a nested loop) is rare; the common case
-            // finds nothing here.
-            waiting: registers.waiting.take(),
+        let nested = in_task || registers.enclosing.get() != ROOT;
+        if !nested && registers.eventful.replace(false) {
+            forget_leftovers(registers);
         }
+        Previous { outer_poll: nested.then(|| suspend_outer_poll(registers, in_task)) }
     })
+}
+
+/// What handlers outside every task gave back is nobody's. Above all not this task's.
+#[cold]
+fn forget_leftovers(registers: &Registers) {
+    registers.declined.set(false);
+    registers.returned.take();
+    take_armed(registers);
+}
+
+#[cold]
+fn suspend_outer_poll(registers: &Registers, in_task: bool) -> Box<OuterPoll> {
+    Box::new(OuterPoll {
+        in_task,
+        in_scope: registers.in_scope.replace(false),
+        eventful: registers.eventful.replace(false),
+        enclosing: registers.enclosing.replace(ROOT),
+        inner: registers.inner.get(),
+        declined: registers.declined.replace(false),
+        armed: take_armed(registers),
+        returned: registers.returned.take(),
+        waiting: registers.waiting.take(),
+    })
+}
+
+#[cold]
+fn resume_outer_poll(registers: &Registers, outer: OuterPoll) {
+    registers.in_task.set(outer.in_task);
+    registers.in_scope.set(outer.in_scope);
+    registers.enclosing.set(outer.enclosing);
+    registers.inner.set(outer.inner);
+    registers.declined.set(outer.declined);
+    registers.returned.set(outer.returned);
+    registers.waiting.set(outer.waiting);
+    if let Some((whom, error)) = outer.armed {
+        set_armed(registers, whom, error);
+    }
+    registers.eventful.set(outer.eventful);
 }
 
 /// Reads the registers back after the poll, and restores what was there before it.
@@ -132,28 +215,30 @@ pub fn enter() -> Previous {
 /// ```
 /// use ronde_context::executor::{enter, leave};
 /// let frame = leave(enter());
-/// assert!(!frame.poll_again);
+/// assert!(frame.returned.is_none());
 /// ```
 #[inline]
 pub fn leave(previous: Previous) -> Frame {
     REGISTERS.with(|registers| {
-        let still_armed = registers.armed_for.get() != NOBODY;
-        let frame = Frame {
-            waiting: registers.waiting.replace(previous.waiting),
-            poll_again: registers.declined.replace(false) && !still_armed,
-            returned: if still_armed { None } else { registers.returned.take() },
-        };
-        registers.in_task.set(previous.in_task);
-        registers.enclosing.set(previous.enclosing);
-        registers.inner.set(previous.inner);
-        if still_armed {
-            take_armed(registers);
+        let mut frame = Frame { waiting: registers.waiting.take(), ..Frame::default() };
+        if registers.eventful.replace(false) {
+            leave_eventful(registers, &mut frame);
         }
-        if let Some((whom, error)) = previous.armed {
-            set_armed(registers, whom, error);
+        registers.in_task.set(false);
+        if let Some(outer) = previous.outer_poll {
+            resume_outer_poll(registers, *outer);
         }
         frame
     })
+}
+
+#[cold]
+fn leave_eventful(registers: &Registers, frame: &mut Frame) {
+    frame.poll_again = registers.declined.replace(false);
+    // Armed still: raised where no handler of the task could take it.
+    let armed = take_armed(registers).map(|(_, error)| error);
+    // A task keeps one request, so one of them has to do.
+    frame.returned = registers.returned.take().into_iter().next().or(armed);
 }
 
 /// Arms a cancellation for the innermost live handler of the task that was entered.
@@ -169,12 +254,18 @@ pub fn leave(previous: Previous) -> Frame {
 ///
 /// let previous = enter();
 /// arm(CancelledError::new("stop"));
+/// assert!(is_cancelling());
 /// let step = boundary.poll_body(coroutine, &mut Context::from_waker(Waker::noop()));
 /// leave(previous);
 /// assert!(matches!(step, Step::Cancelled(_)));
 /// ```
 pub fn arm(error: CancelledError) {
-    REGISTERS.with(|registers| set_armed(registers, INNERMOST, error));
+    arm_for(INNERMOST, error);
+}
+
+/// Arms a cancellation for one handler.
+pub(crate) fn arm_for(whom: HandlerId, error: CancelledError) {
+    REGISTERS.with(|registers| set_armed(registers, whom, error));
 }
 
 /// Raises `error` to the handler around the caller.
@@ -192,7 +283,8 @@ pub(crate) fn raise(error: CancelledError) {
 
 fn set_armed(registers: &Registers, whom: HandlerId, error: CancelledError) {
     registers.armed_for.set(whom);
-    registers.armed.replace(Some(error));
+    registers.armed.set(Some(error));
+    registers.eventful.set(true);
 }
 
 fn take_armed(registers: &Registers) -> Option<(HandlerId, CancelledError)> {
@@ -204,18 +296,21 @@ fn take_armed(registers: &Registers) -> Option<(HandlerId, CancelledError)> {
     registers.armed.take().map(|error| (whom, error))
 }
 
-fn take_if_for(registers: &Registers, me: HandlerId) -> Option<CancelledError> {
-    let whom = registers.armed_for.get();
-    if whom == INNERMOST || whom == me {
-        take_armed(registers).map(|(_, error)| error)
-    } else {
-        None
-    }
-}
-
 /// Is a cancellation armed for whichever handler is innermost?
 pub(crate) fn armed_for_innermost() -> bool {
     REGISTERS.with(|registers| registers.armed_for.get() == INNERMOST)
+}
+
+/// What is armed for whichever handler is innermost.
+pub(crate) fn armed_error() -> Option<CancelledError> {
+    if !armed_for_innermost() {
+        return None;
+    }
+    REGISTERS.with(|registers| {
+        let error = registers.armed.take();
+        registers.armed.set(error.clone());
+        error
+    })
 }
 
 /// Is any cancellation armed? Unlike [`is_cancelling`] this leaves no trace.
@@ -225,50 +320,78 @@ pub(crate) fn anything_armed() -> bool {
 
 /// Takes what is armed for handler `me` or for anybody.
 pub(crate) fn take_armed_for(me: HandlerId) -> Option<CancelledError> {
-    REGISTERS.with(|registers| take_if_for(registers, me))
+    REGISTERS.with(|registers| {
+        let whom = registers.armed_for.get();
+        if whom == INNERMOST || whom == me {
+            take_armed(registers).map(|(_, error)| error)
+        } else {
+            None
+        }
+    })
 }
 
 /// Stops delivering: the handler whose turn it was has finished. The cancellation becomes a
 /// request again, to be delivered at the task's next suspension.
 pub(crate) fn give_back(error: CancelledError) {
-    REGISTERS.with(|registers| registers.returned.replace(Some(error)));
+    REGISTERS.with(|registers| {
+        let mut returned = registers.returned.take();
+        returned.push(error);
+        registers.returned.set(returned);
+        registers.eventful.set(true);
+    });
 }
 
 /// Takes back what [`give_back`] left, if it is `mine`.
-pub(crate) fn take_returned(mine: impl FnOnce(&CancelledError) -> bool) -> Option<CancelledError> {
+pub(crate) fn take_returned(mine: impl Fn(&CancelledError) -> bool) -> Option<CancelledError> {
     REGISTERS.with(|registers| {
-        let mut returned = registers.returned.borrow_mut();
-        if returned.as_ref().is_some_and(mine) { returned.take() } else { None }
+        let mut returned = registers.returned.take();
+        let found = returned.iter().position(mine).map(|index| returned.remove(index));
+        registers.returned.set(returned);
+        found
     })
 }
 
-/// A handler appears inside the one that is polled now. Returns its number.
-pub(crate) fn link() -> HandlerId {
+/// A number that nobody else in the process has. A thread takes them by the block.
+pub(crate) fn unique() -> u64 {
+    static NEXT_BLOCK: AtomicU64 = AtomicU64::new(1);
+    const BLOCK: u64 = 1 << 32;
     REGISTERS.with(|registers| {
-        registers.inner.set(registers.inner.get() + 1);
-        let id = registers.next_id.get();
+        let mut id = registers.next_id.get();
+        if id % BLOCK == 0 {
+            id = NEXT_BLOCK.fetch_add(1, Ordering::Relaxed) * BLOCK;
+        }
         registers.next_id.set(id + 1);
         id
     })
 }
 
-/// A handler disappears from the one that is polled now.
-///
-/// A future that is moved between tasks while it is suspended is dropped under another count than
-/// the one it was linked to. The counts only decide whether a body is worth polling, so being off
-/// by one is harmless; wrapping around would not be.
-pub(crate) fn unlink() {
-    // Destructors of other thread-local values may drop futures after these cells are gone.
-    let _ = REGISTERS.try_with(|registers| {
-        registers.inner.set(registers.inner.get().saturating_sub(1));
-    });
+/// Makes handler `id`, with `inner` live handlers in it, the enclosing one. Returns what was.
+pub(crate) fn enter_handler(id: HandlerId, inner: u32) -> (HandlerId, u32) {
+    REGISTERS.with(|registers| (registers.enclosing.replace(id), registers.inner.replace(inner)))
 }
 
-/// Makes handler `id`, with `inner` live handlers in it, the enclosing one. Returns what was.
-pub(crate) fn swap_enclosing(id: HandlerId, inner: u32) -> (HandlerId, u32) {
-    REGISTERS
-        .try_with(|registers| (registers.enclosing.replace(id), registers.inner.replace(inner)))
-        .unwrap_or((ROOT, 0))
+/// Ends what [`enter_handler`] began. Returns how many live handlers there are in `id` now.
+pub(crate) fn leave_handler(id: HandlerId, outside: (HandlerId, u32)) -> u32 {
+    REGISTERS.with(|registers| {
+        // What was raised to a handler is still armed here only if a panic has overtaken it.
+        if registers.armed_for.get() == id {
+            take_armed(registers);
+        }
+        registers.enclosing.set(outside.0);
+        registers.inner.replace(outside.1)
+    })
+}
+
+/// A handler disappears that was directly inside `parent`.
+///
+/// One that was polled elsewhere in the meantime may leave a count too high behind. That is
+/// harmless: a body is then polled where it could have been dropped unpolled.
+pub(crate) fn unlink(parent: HandlerId) {
+    REGISTERS.with(|registers| {
+        if registers.enclosing.get() == parent {
+            registers.inner.set(registers.inner.get().saturating_sub(1));
+        }
+    });
 }
 
 pub(crate) fn take_waiting() -> Option<Wait> {
@@ -280,6 +403,29 @@ pub(crate) fn set_waiting(waiting: Option<Wait>) {
 }
 
 /// Is somebody there to read what a leaf waits for?
-pub(crate) fn somebody_reads_waiting() -> bool {
-    REGISTERS.with(|registers| registers.in_task.get() || registers.enclosing.get() != ROOT)
+pub(crate) fn waiting_is_read() -> bool {
+    REGISTERS.with(|registers| registers.in_task.get() || registers.in_scope.get())
+}
+
+/// While it lives, leaves say what they wait for to a scope, apart from what its siblings say.
+pub(crate) struct Apart {
+    siblings: Option<Wait>,
+    in_scope: bool,
+}
+
+impl Apart {
+    pub(crate) fn begin() -> Self {
+        REGISTERS.with(|registers| Self {
+            siblings: registers.waiting.take(),
+            in_scope: registers.in_scope.replace(true),
+        })
+    }
+}
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        drop(take_waiting());
+        set_waiting(self.siblings.take());
+        REGISTERS.with(|registers| registers.in_scope.set(self.in_scope));
+    }
 }

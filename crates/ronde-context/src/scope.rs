@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 
 use crate::error::Origin;
 use crate::handler::{Handler, Step};
-use crate::wait::{Wait, add_waiting, cancel};
+use crate::wait::{Wait, cancel, waiting_for};
 use crate::{CancelledError, registers};
 
 /// Cancels what runs inside it, and nothing else.
@@ -45,13 +45,27 @@ pub struct CancelScope {
 struct Shared {
     id: Cell<Option<u64>>,
     phase: Cell<Phase>,
-    requested: RefCell<Option<CancelledError>>,
+    request: RefCell<Request>,
     /// The body may be polled once more before the request is delivered.
     one_more_poll: Cell<bool>,
-    /// The request was passed on to what the body waits for, and comes back through it.
-    forwarded: Cell<bool>,
+    /// A cancellation from outside that a handler inside the body has taken, and not raised again.
+    outer: RefCell<Option<CancelledError>>,
+    /// What the body is suspended on.
     waiting: RefCell<Option<Wait>>,
+    /// Wakes the body. `None` also while a wake-up is on its way.
     waker: RefCell<Option<Waker>>,
+}
+
+/// A cancellation that the body hasn't got yet.
+#[derive(Default)]
+enum Request {
+    #[default]
+    None,
+    /// The body gets it at its next poll.
+    Made(CancelledError),
+    /// What the body waits for was cancelled in its stead, and the cancellation comes back through
+    /// that. It is kept in case the body stops waiting for it.
+    PassedOn(CancelledError),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,9 +94,9 @@ impl CancelScope {
             shared: Rc::new(Shared {
                 id: Cell::new(None),
                 phase: Cell::new(Phase::Suspended),
-                requested: RefCell::new(None),
+                request: RefCell::default(),
                 one_more_poll: Cell::new(false),
-                forwarded: Cell::new(false),
+                outer: RefCell::new(None),
                 waiting: RefCell::new(None),
                 waker: RefCell::new(None),
             }),
@@ -97,7 +111,12 @@ impl CancelScope {
     ///
     /// Being dropped, it drops `body`.
     pub fn run<F: Future>(&self, body: F) -> Scoped<F> {
-        Scoped { shared: self.shared.clone(), handler: Handler::new(), body: Some(body) }
+        Scoped {
+            shared: self.shared.clone(),
+            handler: Handler::new(),
+            raised: false,
+            body: Some(body),
+        }
     }
 
     /// Asks for the body to be cancelled. Returns false if it is over already.
@@ -109,26 +128,18 @@ impl CancelScope {
         let error = error.clone().with_origin(self.origin());
         match shared.phase.get() {
             Phase::Finished => return false,
-            // Delivered when the body suspends.
-            Phase::Polling => {}
+            // The request is looked at when the body suspends.
+            Phase::Polling => shared.request(error),
             Phase::Suspended => {
-                let target = match &*shared.waiting.borrow() {
-                    Some(Wait::For(target)) if !target.is_done() => Some(target.clone()),
-                    _ => None,
-                };
-                if let Some(target) = target {
-                    shared.forwarded.set(true);
-                    if cancel(target, &error) {
-                        return true;
-                    }
+                if shared.pass_on(&error) {
+                    return true;
+                }
+                shared.request(error);
+                let waker = shared.waker.take();
+                if let Some(waker) = waker {
+                    waker.wake();
                 }
             }
-        }
-        shared.requested.borrow_mut().get_or_insert(error);
-        // Not under the borrow: waking may run code of another executor.
-        let waker = shared.waker.borrow().clone();
-        if let Some(waker) = waker {
-            waker.wake();
         }
         true
     }
@@ -162,51 +173,108 @@ impl fmt::Debug for CancelScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CancelScope")
             .field("finished", &self.is_finished())
-            .field("requested", &self.shared.requested.borrow().is_some())
+            .field("requested", &!matches!(*self.shared.request.borrow(), Request::None))
             .finish_non_exhaustive()
     }
 }
 
 impl Shared {
     fn id(&self) -> u64 {
-        thread_local!(static NEXT: Cell<u64> = const { Cell::new(0) });
         self.id.get().unwrap_or_else(|| {
-            let id = NEXT.replace(NEXT.get() + 1);
+            let id = registers::unique();
             self.id.set(Some(id));
             id
         })
     }
 
-    /// The cancellation to deliver now, if there is one.
-    fn due(&self) -> Option<CancelledError> {
-        let waiting = self.waiting.take();
-        let requested = self.requested.take();
-        if !self.forwarded.replace(false) && requested.is_none() {
+    fn is_mine(&self, error: &CancelledError) -> bool {
+        self.id.get().is_some_and(|id| error.origin() == Origin::Scope(id))
+    }
+
+    /// Leaves the request with the scope. The first one counts.
+    fn request(&self, error: CancelledError) {
+        let mut request = self.request.borrow_mut();
+        if !matches!(*request, Request::Made(_)) {
+            *request = Request::Made(error);
+        }
+    }
+
+    fn made(&self) -> Option<CancelledError> {
+        match &*self.request.borrow() {
+            Request::Made(error) => Some(error.clone()),
+            Request::None | Request::PassedOn(_) => None,
+        }
+    }
+
+    /// Cancels what the body waits for, if there is such a thing.
+    fn pass_on(&self, error: &CancelledError) -> bool {
+        let waiting = self.waiting.borrow().clone();
+        let passed_on = match waiting.as_ref().and_then(Wait::target) {
+            Some(target) => !target.is_done() && cancel(target.clone(), error),
+            None => false,
+        };
+        if passed_on && self.made().is_none() {
+            self.request.replace(Request::PassedOn(error.clone()));
+        }
+        passed_on
+    }
+
+    /// The cancellation to deliver at the poll that begins now. `waited` is what the body has been
+    /// suspended on.
+    fn due(&self, waited: Option<&Wait>) -> Option<CancelledError> {
+        let request = self.request.take();
+        if matches!(request, Request::None) {
             return None;
         }
         // What the body waited for may have been cancelled on our behalf, or by somebody else just
         // before our request: either way that is the error which the body would have seen.
-        let through = match waiting {
-            Some(Wait::For(target)) => target.take_cancelled(),
-            _ => None,
+        let target = waited.and_then(Wait::target);
+        let through = target.and_then(|target| target.take_cancelled());
+        let error = match (through, request) {
+            (Some(error), _) | (None, Request::Made(error)) => error,
+            (None, Request::PassedOn(error)) => {
+                // Polled for another reason, while it is on its way? Else it has been swallowed.
+                if target.is_some_and(|target| !target.is_done()) {
+                    self.request.replace(Request::PassedOn(error));
+                }
+                return None;
+            }
+            (None, Request::None) => return None,
         };
-        Some(through.or(requested)?.with_origin(Origin::Scope(self.id())))
+        Some(error.with_origin(Origin::Scope(self.id())))
     }
 
-    /// A request that arrived while the body was polled, and must be delivered now that it is
-    /// suspended. Passes it on if the body waits for something that takes it.
-    fn due_at_suspension(&self) -> bool {
-        let Some(error) = self.requested.borrow().clone() else { return false };
-        let target = match &*self.waiting.borrow() {
-            Some(Wait::For(target)) if !target.is_done() => target.clone(),
-            _ => return true,
-        };
-        if cancel(target, &error) {
-            self.requested.take();
-            self.forwarded.set(true);
-            return false;
+    /// The body has suspended once more. A request that was passed on stays so only while the body
+    /// waits for the same thing.
+    fn suspended(&self, waited: Option<&Wait>) {
+        let Some(target) = waited.and_then(Wait::target) else { return };
+        let waiting = self.waiting.borrow().clone();
+        let now = waiting.as_ref().and_then(Wait::target);
+        let same = now.is_some_and(|now| Rc::ptr_eq(now, target));
+        let unfinished = !target.is_done();
+        let mut request = self.request.borrow_mut();
+        if let Request::PassedOn(error) = &*request
+            && !(same && unfinished)
+        {
+            *request = if unfinished { Request::Made(error.clone()) } else { Request::None };
         }
-        true
+    }
+
+    /// A request that the body must get now that it is suspended, unless what it waits for can be
+    /// cancelled in its stead.
+    fn due_at_suspension(&self) -> Option<CancelledError> {
+        let error = self.made()?;
+        self.request.take();
+        if self.pass_on(&error) { None } else { Some(error) }
+    }
+
+    /// The body is over. It is woken no more, and keeps nothing alive.
+    fn finish(&self) {
+        self.phase.set(Phase::Finished);
+        self.request.take();
+        self.waiting.take();
+        self.waker.take();
+        registers::take_returned(|error| self.is_mine(error));
     }
 }
 
@@ -216,6 +284,9 @@ pin_project! {
     pub struct Scoped<F> {
         shared: Rc<Shared>,
         handler: Handler,
+        // Somebody else's cancellation came out of the body, and is with a handler around us that
+        // is still to drop us.
+        raised: bool,
         // `None` once the body is over.
         #[pin]
         body: Option<F>,
@@ -224,7 +295,7 @@ pin_project! {
     impl<F> PinnedDrop for Scoped<F> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            this.shared.phase.set(Phase::Finished);
+            this.shared.finish();
             this.handler.drop_body(this.body);
         }
     }
@@ -241,69 +312,97 @@ impl<F: Future> Future for Scoped<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        if *this.raised {
+            return Poll::Pending;
+        }
         let shared = &**this.shared;
         store_waker(&shared.waker, cx.waker());
 
-        // Look at what *this* body waits for, apart from what its siblings wait for.
-        let siblings = registers::take_waiting();
+        let waited = shared.waiting.take();
+        let one_more_poll = shared.one_more_poll.take() && shared.made().is_some();
         // A cancellation of the whole task that is being delivered goes first.
-        let one_more_poll = shared.one_more_poll.take() && !shared.forwarded.get();
         let wait = registers::anything_armed() || one_more_poll;
-        let mut due = if wait { None } else { shared.due() };
-        let step = loop {
-            if let Some(error) = due.take() {
-                registers::arm(error);
+        let due = if wait { None } else { shared.due(waited.as_ref()) };
+        let outer = registers::armed_error();
+        let mut step = shared.poll_body(this.handler, this.body.as_mut(), due, cx);
+        if matches!(step, Step::Pending) {
+            if outer.is_some() && !registers::anything_armed() {
+                shared.outer.replace(outer);
             }
-            shared.phase.set(Phase::Polling);
-            let step = this.handler.poll_body(this.body.as_mut(), cx);
-            shared.phase.set(Phase::Suspended);
-            if !matches!(step, Step::Pending) {
-                break step;
+            shared.suspended(waited.as_ref());
+            if let Some(error) = shared.due_at_suspension() {
+                if one_more_poll {
+                    step = shared.poll_body(this.handler, this.body.as_mut(), Some(error), cx);
+                } else {
+                    // The body has asked itself, and gets it at its next poll, as a task would.
+                    shared.request(error);
+                    cx.waker().wake_by_ref();
+                }
             }
+        }
 
-            *shared.waiting.borrow_mut() = registers::take_waiting();
-            let origin = Origin::Scope(shared.id());
-            due = registers::take_returned(|error| error.origin() == origin);
-            if due.is_none() && shared.due_at_suspension() {
-                due = shared.requested.take();
-            }
-            if due.is_none() {
-                break step;
-            }
-        };
-        registers::take_waiting();
-        registers::set_waiting(siblings);
-
-        let origin = Origin::Scope(shared.id());
         match step {
             Step::Pending => {
-                if let Some(waiting) = shared.waiting.borrow().clone() {
-                    add_waiting(waiting);
+                let waiting = shared.waiting.borrow().clone();
+                if let Some(waiting) = waiting {
+                    waiting_for(waiting);
                 }
                 Poll::Pending
             }
             Step::Returned(value) => {
-                shared.phase.set(Phase::Finished);
-                registers::take_returned(|error| error.origin() == origin);
+                shared.finish();
                 Poll::Ready(Ok(value))
             }
             Step::Cancelled(error) => {
-                shared.phase.set(Phase::Finished);
-                if error.origin() == origin {
-                    return Poll::Ready(Err(error));
-                }
-                // Not ours: on to the handler around us, which drops us.
-                registers::raise(error);
+                let outer = shared.outer.take();
+                let is_mine = shared.is_mine(&error);
+                shared.finish();
+                let outer = match outer {
+                    None if is_mine => return Poll::Ready(Err(error)),
+                    // Ours cut short how the body dealt with another one, which must not be lost.
+                    Some(outer) if is_mine => outer,
+                    _ => error,
+                };
+                // On to the handler around us.
+                *this.raised = true;
+                registers::raise(outer);
                 Poll::Pending
             }
         }
     }
 }
 
+impl Shared {
+    /// Polls the body, or delivers `due` to it. Afterwards `waiting` is what *this* body waits for,
+    /// apart from what its siblings wait for.
+    fn poll_body<F: Future>(
+        &self,
+        handler: &mut Handler,
+        body: Pin<&mut Option<F>>,
+        due: Option<CancelledError>,
+        cx: &mut Context<'_>,
+    ) -> Step<F::Output> {
+        let _apart = registers::Apart::begin();
+        if let Some(error) = due {
+            registers::arm(error);
+        }
+        self.phase.set(Phase::Polling);
+        let step = handler.poll_body(body, cx);
+        self.phase.set(Phase::Suspended);
+
+        let _waited = self.waiting.replace(registers::take_waiting());
+        if let Some(error) = registers::take_returned(|error| self.is_mine(error)) {
+            self.request(error);
+        }
+        step
+    }
+}
+
 fn store_waker(slot: &RefCell<Option<Waker>>, waker: &Waker) {
     let stale = slot.borrow().as_ref().is_none_or(|stored| !stored.will_wake(waker));
     if stale {
-        // The old waker's destructor runs after the borrow has ended.
-        let _old = slot.replace(Some(waker.clone()));
+        // Cloned before the borrow begins, and the old one dropped after its end.
+        let new = waker.clone();
+        let _old = slot.replace(Some(new));
     }
 }

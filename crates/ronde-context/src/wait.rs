@@ -1,5 +1,6 @@
 //! What a task waits for, and how a cancellation travels along it.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::rc::Rc;
 
@@ -16,6 +17,21 @@ pub enum Wait {
     Leaf(&'static str),
     /// More than one thing, as under `join!`. A cancellation goes to none of them.
     Several,
+}
+
+impl Wait {
+    /// What can be cancelled in the stead of the task that waits for it.
+    ///
+    /// ```
+    /// use ronde_context::Wait;
+    /// assert!(Wait::Leaf("a timer").target().is_none());
+    /// ```
+    pub fn target(&self) -> Option<&Rc<dyn Awaited>> {
+        match self {
+            Wait::For(target) => Some(target),
+            Wait::Leaf(_) | Wait::Several => None,
+        }
+    }
 }
 
 impl fmt::Debug for Wait {
@@ -79,50 +95,101 @@ impl fmt::Debug for CancelStep {
 /// Cancels `target`, or what it waits for, and so on to the end of the chain.
 ///
 /// Returns whether the cancellation was accepted. It is a loop: a chain may be as long as it likes,
-/// and even bite its own tail.
+/// fork as deeply as it likes, and even bite its own tail.
 pub fn cancel(target: Rc<dyn Awaited>, error: &CancelledError) -> bool {
-    let mut next = match target.cancel_step(error) {
-        CancelStep::Refused => return false,
-        CancelStep::Accepted => return true,
-        CancelStep::ForwardAll(all) => return cancel_all(all, error),
-        CancelStep::Forward(next) => next,
-    };
-    let mut previous = target;
-    // Tasks may wait for each other in a circle. Brent's algorithm: remember one of them, another
-    // one after twice as many steps, and so on, until we meet it again.
-    let (mut landmark, mut steps, mut limit) = (previous.clone(), 0_u64, 2);
+    let mut forks = Vec::new();
+    let mut open = HashSet::new();
+    let mut next = target;
     loop {
-        if Rc::ptr_eq(&next, &landmark) {
-            previous.request(error);
-            return true;
-        }
-        steps += 1;
-        if steps == limit {
-            (landmark, steps, limit) = (next.clone(), 0, limit * 2);
-        }
-        let accepted = match next.cancel_step(error) {
-            CancelStep::Forward(further) => {
-                previous = std::mem::replace(&mut next, further);
-                continue;
+        let mut accepted = match follow(next, error) {
+            ChainEnd::Answered(accepted) => accepted,
+            ChainEnd::Fork(fork) if open.insert(fork.id()) => {
+                forks.push(fork);
+                false
             }
-            CancelStep::ForwardAll(all) => cancel_all(all, error),
-            CancelStep::Accepted => true,
-            CancelStep::Refused => false,
+            // A circle through a fork: here is where it must be broken.
+            ChainEnd::Fork(fork) => fork.answer(false, error),
         };
-        if !accepted {
-            previous.request(error);
-        }
-        return true;
+        // On with the next branch of the innermost fork that has one left.
+        next = loop {
+            let Some(fork) = forks.last_mut() else { return accepted };
+            fork.accepted |= accepted;
+            if let Some(branch) = fork.branches.next() {
+                break branch;
+            }
+            let Some(fork) = forks.pop() else { return accepted };
+            open.remove(&fork.id());
+            accepted = fork.answer(fork.accepted, error);
+        };
     }
 }
 
-/// Cancels each of `all`; the depth of the recursion is how deeply such things are nested.
-fn cancel_all(all: Vec<Rc<dyn Awaited>>, error: &CancelledError) -> bool {
-    let mut accepted = false;
-    for one in all {
-        accepted |= cancel(one, error);
+/// How following a chain ended.
+enum ChainEnd {
+    Answered(bool),
+    Fork(Fork),
+}
+
+/// Something that waits for several things, each of which is being cancelled.
+struct Fork {
+    owner: Rc<dyn Awaited>,
+    /// Who waits for the owner, if the chain didn't begin there.
+    previous: Option<Rc<dyn Awaited>>,
+    branches: std::vec::IntoIter<Rc<dyn Awaited>>,
+    /// Has any branch accepted?
+    accepted: bool,
+}
+
+impl Fork {
+    fn id(&self) -> *const () {
+        Rc::as_ptr(&self.owner).cast()
     }
-    accepted
+
+    fn answer(&self, accepted: bool, error: &CancelledError) -> bool {
+        answer(self.previous.as_ref(), accepted, error)
+    }
+}
+
+/// The end of a chain has answered. If it refused, the one who waits for it takes the cancellation.
+fn answer(previous: Option<&Rc<dyn Awaited>>, accepted: bool, error: &CancelledError) -> bool {
+    match previous {
+        Some(previous) if !accepted => {
+            previous.request(error);
+            true
+        }
+        _ => accepted,
+    }
+}
+
+/// Cancels along a chain to its end or to its first fork.
+fn follow(target: Rc<dyn Awaited>, error: &CancelledError) -> ChainEnd {
+    let mut owner = target;
+    let mut previous = None::<Rc<dyn Awaited>>;
+    // Tasks may wait for each other in a circle. Brent's algorithm: remember one of them, another
+    // one after twice as many steps, and so on, until we meet it again.
+    let (mut landmark, mut steps, mut limit) = (owner.clone(), 0_u64, 2);
+    loop {
+        let accepted = match owner.cancel_step(error) {
+            CancelStep::Accepted => true,
+            CancelStep::Refused => false,
+            CancelStep::Forward(next) => {
+                previous = Some(std::mem::replace(&mut owner, next));
+                if !Rc::ptr_eq(&owner, &landmark) {
+                    steps += 1;
+                    if steps == limit {
+                        (landmark, steps, limit) = (owner.clone(), 0, limit * 2);
+                    }
+                    continue;
+                }
+                false
+            }
+            CancelStep::ForwardAll(all) => {
+                let branches = all.into_iter();
+                return ChainEnd::Fork(Fork { owner, previous, branches, accepted: false });
+            }
+        };
+        return ChainEnd::Answered(answer(previous.as_ref(), accepted, error));
+    }
 }
 
 /// Says what the leaf that is being polled waits for. Call it when returning `Pending`.
@@ -140,12 +207,44 @@ fn cancel_all(all: Vec<Rc<dyn Awaited>>, error: &CancelledError) -> bool {
 /// ```
 #[inline]
 pub fn waiting_for(wait: Wait) {
-    if registers::somebody_reads_waiting() {
-        add_waiting(wait);
+    if registers::waiting_is_read() {
+        let earlier = registers::take_waiting();
+        registers::set_waiting(Some(if earlier.is_some() { Wait::Several } else { wait }));
     }
 }
 
-pub(crate) fn add_waiting(wait: Wait) {
-    let earlier = registers::take_waiting();
-    registers::set_waiting(Some(if earlier.is_some() { Wait::Several } else { wait }));
+/// Takes back what [`waiting_for`] said: the leaf that waited for `target` is dropped.
+///
+/// It matters to a task that drops the leaf and suspends elsewhere in the same poll, as after a
+/// `select`: a cancellation that went to `target` would never come back.
+///
+/// ```
+/// use ronde_context::executor::{enter, leave};
+/// use ronde_context::{Awaited, CancelStep, CancelledError, Wait, no_longer_waiting_for, waiting_for};
+/// use std::{fmt, rc::Rc};
+///
+/// struct Never;
+/// impl Awaited for Never {
+///     fn is_done(&self) -> bool {
+///         false
+///     }
+///     // ...
+/// #   fn take_cancelled(&self) -> Option<CancelledError> { None }
+/// #   fn cancel_step(&self, _: &CancelledError) -> CancelStep { CancelStep::Refused }
+/// #   fn request(&self, _: &CancelledError) {}
+/// #   fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str("never") }
+/// }
+///
+/// let target = Rc::new(Never);
+/// let previous = enter();
+/// waiting_for(Wait::For(target.clone()));
+/// no_longer_waiting_for(&target);
+/// assert!(leave(previous).waiting.is_none());
+/// ```
+pub fn no_longer_waiting_for<T: ?Sized>(target: &Rc<T>) {
+    let waiting = registers::take_waiting();
+    let said = waiting.as_ref().and_then(Wait::target);
+    if !said.is_some_and(|said| std::ptr::addr_eq(Rc::as_ptr(said), Rc::as_ptr(target))) {
+        registers::set_waiting(waiting);
+    }
 }

@@ -45,8 +45,27 @@ impl Ready {
     }
 }
 
+/// While it lives, a batch of the executor is being run.
+struct Running<'a> {
+    executor: &'a Shared,
+    outside: bool,
+}
+
+impl<'a> Running<'a> {
+    fn begin(executor: &'a Shared) -> Self {
+        Self { executor, outside: executor.running.replace(true) }
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.executor.running.set(self.outside);
+    }
+}
+
 /// Runs exactly the entries that are ready now. Returns how many there were.
 pub(crate) fn run(shared: &Rc<Shared>) -> usize {
+    let _running = Running::begin(shared);
     let count = shared.ready.len();
     for _ in 0..count {
         let Some(entry) = shared.ready.pop() else { break };

@@ -1,9 +1,11 @@
 //! What runs on this thread right now: the executor, and the task.
 
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
 use crate::executor::Shared;
+use crate::failure::ExceptionContext;
 use crate::task::TaskRef;
 
 #[derive(Default)]
@@ -13,14 +15,23 @@ struct Current {
 }
 
 thread_local! {
-    static CURRENT: RefCell<Current> =
-        const { RefCell::new(Current { executor: None, task: None }) };
+    // Never dropped, so that it can be used while the thread ends: destructors of other thread-local
+    // values may wake tasks, and even drop executors. Between batches there is nothing in it.
+    static CURRENT: ManuallyDrop<RefCell<Current>> =
+        const { ManuallyDrop::new(RefCell::new(Current { executor: None, task: None })) };
 }
 
 /// Calls `f` with the executor that is current on this thread, if there is one.
 pub(crate) fn with_executor<R>(f: impl FnOnce(&Rc<Shared>) -> R) -> Option<R> {
-    // A waker may be used by a destructor of another thread-local value, after ours has run.
-    CURRENT.try_with(|current| current.borrow().executor.as_ref().map(f)).ok().flatten()
+    CURRENT.with(|current| current.borrow().executor.as_ref().map(f))
+}
+
+/// Sends a failure to the exception handler of the current executor, if there is one.
+pub(crate) fn report(context: &ExceptionContext) {
+    match with_executor(Rc::clone) {
+        Some(executor) => executor.call_exception_handler(context),
+        None => context.report(),
+    }
 }
 
 /// The task that runs on this thread right now, or `None`, as in a callback.
@@ -72,7 +83,5 @@ impl Drop for Entered {
 }
 
 fn replace_executor(executor: Option<Rc<Shared>>) -> Option<Rc<Shared>> {
-    CURRENT
-        .try_with(|current| std::mem::replace(&mut current.borrow_mut().executor, executor))
-        .unwrap_or_default()
+    CURRENT.with(|current| std::mem::replace(&mut current.borrow_mut().executor, executor))
 }

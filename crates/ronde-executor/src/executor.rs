@@ -3,7 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
-use std::panic::Location;
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::{Rc, Weak};
 use std::task::Waker;
 
@@ -12,7 +13,8 @@ use slab::Slab;
 use crate::batch::{self, Entry, Ready};
 use crate::callback::Handle;
 use crate::current::{self, Entered};
-use crate::failure::ExceptionContext;
+use crate::error::PanicError;
+use crate::failure::{ExceptionContext, Failure};
 use crate::remote::{Arrival, Remote};
 use crate::task::{Task, TaskRef};
 
@@ -64,6 +66,8 @@ pub(crate) struct Shared {
     pub(crate) tasks: RefCell<Slab<TaskRef>>,
     created: Cell<u64>,
     closed: Cell<bool>,
+    /// Is a batch being run?
+    pub(crate) running: Cell<bool>,
     exception_handler: RefCell<Option<ExceptionHandler>>,
 }
 
@@ -82,6 +86,7 @@ impl Executor {
                 tasks: RefCell::new(Slab::new()),
                 created: Cell::new(0),
                 closed: Cell::new(false),
+                running: Cell::new(false),
                 exception_handler: RefCell::new(None),
             }),
         }
@@ -198,6 +203,8 @@ impl Executor {
 
     /// Sets what is called with failures that nobody else sees; `None` brings back the default,
     /// [`ExceptionContext::report`].
+    ///
+    /// A handler that panics is reported itself, and changes nothing else.
     pub fn set_exception_handler(&self, handler: Option<Rc<dyn Fn(&ExceptionContext)>>) {
         let _previous = self.shared.exception_handler.replace(handler);
     }
@@ -212,7 +219,7 @@ impl Executor {
         self.shared.call_exception_handler(context);
     }
 
-    /// Drops all tasks and callbacks, and takes no more.
+    /// Drops all tasks and callbacks, and takes no more. Dropping the last handle does the same.
     ///
     /// The hard end: coroutines are dropped where they are suspended, and nothing in them can wait.
     /// Cancel the tasks and await them first.
@@ -251,30 +258,38 @@ impl Shared {
 
     pub(crate) fn call_exception_handler(&self, context: &ExceptionContext) {
         let handler = self.exception_handler.borrow().clone();
-        match handler {
-            Some(handler) => handler(context),
-            None => context.report(),
+        let Some(handler) = handler else { return context.report() };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| handler(context))) {
+            context.report();
+            let failure = Failure::Panic(PanicError::of(panic));
+            ExceptionContext::new("the exception handler panicked", failure).report();
         }
     }
 
     fn drain_remote(&self) {
         for arrival in self.remote.shared.arrivals() {
             self.ready.push(match arrival {
-                Arrival::Step(runnable) => Entry::Step(runnable),
+                Arrival::Step(runnable) => Entry::Step(ManuallyDrop::into_inner(runnable)),
                 Arrival::Call(call) => Entry::Callback(Handle::new(move || call.run())),
             });
         }
     }
 
     fn close(self: &Rc<Self>) {
-        if self.closed.replace(true) {
-            return;
+        assert!(!self.running.get(), "an event loop was closed from inside itself");
+        if !self.closed.replace(true) {
+            let _entered = Entered::new(self.clone());
+            self.shut_down();
         }
+    }
+
+    fn shut_down(&self) {
         self.remote.close();
-        let _entered = Entered::new(self.clone());
         loop {
-            let tasks: Vec<TaskRef> =
-                self.tasks.borrow().iter().map(|(_, task)| task.clone()).collect();
+            let tasks: Vec<TaskRef> = {
+                let tasks = self.tasks.borrow();
+                tasks.iter().map(|(_, task)| task.clone()).filter(|task| !task.done()).collect()
+            };
             if tasks.is_empty() {
                 break;
             }
@@ -298,15 +313,27 @@ impl Shared {
         let entries = self.ready.take();
         let count = entries.len();
         for entry in entries {
-            match entry {
-                Entry::Step(runnable) => {
-                    runnable.run();
-                }
+            let discarded = catch_unwind(AssertUnwindSafe(|| match entry {
+                Entry::Step(runnable) => drop(runnable.run()),
                 Entry::Callback(handle) => handle.cancel(),
                 Entry::Wake(_) | Entry::Repeated(_) => {}
+            }));
+            if let Err(panic) = discarded {
+                let failure = Failure::Panic(PanicError::of(panic));
+                let message = "a callback panicked while the event loop was closed";
+                self.call_exception_handler(&ExceptionContext::new(message, failure));
             }
         }
         count
+    }
+}
+
+impl Drop for Shared {
+    /// The last handle is gone. Tasks and their wakers keep one another, so they must be ended.
+    fn drop(&mut self) {
+        if !self.closed.replace(true) {
+            self.shut_down();
+        }
     }
 }
 

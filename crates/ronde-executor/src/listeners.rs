@@ -1,6 +1,6 @@
 //! Who wants to know when a task or promise is done: waiters and callbacks, in one list.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::task::Waker;
 
 /// Names a done callback, to remove it.
@@ -65,6 +65,12 @@ impl<C> Listeners<C> {
         }
     }
 
+    /// Takes a callback out. A number that names no callback here, as one of another list, takes
+    /// nothing out.
+    pub(crate) fn remove_callback(&mut self, id: CallbackId) -> Option<Listener<C>> {
+        if self.waker_mut(id).is_some() { None } else { self.remove(id) }
+    }
+
     /// The waker of an entry, to renew it when its future has moved to another task.
     pub(crate) fn waker_mut(&mut self, id: CallbackId) -> Option<&mut Waker> {
         let entry = match &mut self.entries {
@@ -88,20 +94,28 @@ impl<C> Listeners<C> {
     }
 }
 
-/// Sees to it that `waker` is in the list, at `place`. Gives an old waker to be dropped after the
-/// borrow.
-#[must_use]
+/// Sees to it that `waker` is in the list, at `place`.
 pub(crate) fn listen<C>(
-    listeners: &mut Listeners<C>,
+    listeners: &RefCell<Listeners<C>>,
     place: &mut Option<CallbackId>,
     waker: &Waker,
-) -> Option<Waker> {
+) {
+    let is_there = place.and_then(|place| {
+        listeners.borrow_mut().waker_mut(place).map(|stored| stored.will_wake(waker))
+    });
+    if is_there == Some(true) {
+        return;
+    }
+    // Cloning and dropping wakers is other people's code: not under the borrow.
+    let mut waker = waker.clone();
+    let mut listeners = listeners.borrow_mut();
     match place.and_then(|place| listeners.waker_mut(place)) {
-        Some(stored) if stored.will_wake(waker) => None,
-        Some(stored) => Some(std::mem::replace(stored, waker.clone())),
+        Some(stored) => std::mem::swap(stored, &mut waker),
         None => {
-            *place = Some(listeners.push(Listener::Waker(waker.clone())));
-            None
+            *place = Some(listeners.push(Listener::Waker(waker)));
+            return;
         }
     }
+    drop(listeners);
+    drop(waker);
 }

@@ -9,7 +9,7 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 
 use ronde_context::{
-    Awaited, CancelStep, CancelledError, Wait, cancel, is_cancelling, waiting_for,
+    Awaited, CancelStep, CancelledError, Wait, cancel, decline, no_longer_waiting_for, waiting_for,
 };
 
 use crate::batch::Entry;
@@ -71,7 +71,7 @@ enum State<T> {
 }
 
 type DoneCallback<T> = Box<dyn FnOnce(&Promise<T>)>;
-type OnCancel = Box<dyn Fn(&CancelledError) -> CancelStep>;
+type OnCancel = Rc<dyn Fn(&CancelledError) -> CancelStep>;
 
 /// A promise had its result already. Carries the one that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl<T: 'static> Promise<T> {
     /// things like `gather`, which passes a cancellation on to all its children.
     pub fn with_cancel(on_cancel: impl Fn(&CancelledError) -> CancelStep + 'static) -> Self {
         let promise = Self::new();
-        *promise.shared.on_cancel.borrow_mut() = Some(Box::new(on_cancel));
+        *promise.shared.on_cancel.borrow_mut() = Some(Rc::new(on_cancel));
         promise
     }
 
@@ -221,7 +221,7 @@ impl<T: 'static> Promise<T> {
 
     /// Removes a callback. Returns whether it was there: not called and not on its way.
     pub fn remove_done_callback(&self, id: CallbackId) -> bool {
-        let removed = self.shared.listeners.borrow_mut().remove(id);
+        let removed = self.shared.listeners.borrow_mut().remove_callback(id);
         removed.is_some()
     }
 
@@ -306,11 +306,11 @@ impl<T: 'static> Awaited for Shared<T> {
         if self.is_done() {
             return CancelStep::Refused;
         }
-        let on_cancel = self.on_cancel.borrow();
-        match &*on_cancel {
+        // Not under the borrow: it may set the promise at once.
+        let on_cancel = self.on_cancel.borrow().clone();
+        match on_cancel {
             Some(on_cancel) => on_cancel(error),
             None => {
-                drop(on_cancel);
                 self.request(error);
                 CancelStep::Accepted
             }
@@ -349,11 +349,7 @@ impl<T> Drop for Shared<T> {
             "the failure of a promise was never looked at",
             Failure::Err { type_name: type_name::<T>() },
         );
-        let reported = current::with_executor(|executor| executor.clone())
-            .map(|executor| executor.call_exception_handler(&context));
-        if reported.is_none() {
-            context.report();
-        }
+        current::report(&context);
     }
 }
 
@@ -400,7 +396,7 @@ impl<T: 'static, R> Future for JoinPromise<T, R> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if is_cancelling() {
+        if decline(cx) {
             return Poll::Pending;
         }
         let shared = &this.promise.shared;
@@ -408,8 +404,7 @@ impl<T: 'static, R> Future for JoinPromise<T, R> {
             this.place = None;
             return Poll::Ready((this.take)(&this.promise));
         }
-        let old_waker = listen(&mut shared.listeners.borrow_mut(), &mut this.place, cx.waker());
-        drop(old_waker);
+        listen(&shared.listeners, &mut this.place, cx.waker());
         waiting_for(Wait::For(shared.clone()));
         Poll::Pending
     }
@@ -420,6 +415,7 @@ impl<T, R> Drop for JoinPromise<T, R> {
         if let Some(place) = self.place.take() {
             let removed = self.promise.shared.listeners.borrow_mut().remove(place);
             drop(removed);
+            no_longer_waiting_for(&self.promise.shared);
         }
     }
 }

@@ -33,7 +33,7 @@ pub struct Remote {
 }
 
 pub(crate) struct Shared {
-    queue: ConcurrentQueue<ManuallyDrop<Arrival>>,
+    queue: ConcurrentQueue<Arrival>,
     /// Set by the first who pushes, cleared by the executor before it pops: all others in between
     /// know that a notification is on its way.
     notified: AtomicBool,
@@ -44,9 +44,9 @@ pub(crate) struct Shared {
 /// What arrives from elsewhere.
 ///
 /// A runnable may hold a future that isn't `Send`. It is dropped on the executor's thread or, if
-/// that has forgotten its executor, never: hence the `ManuallyDrop` in the queue.
+/// that has forgotten its executor, never: hence the `ManuallyDrop`.
 pub(crate) enum Arrival {
-    Step(Runnable),
+    Step(ManuallyDrop<Runnable>),
     Call(Call),
 }
 
@@ -153,7 +153,7 @@ impl Remote {
 impl Shared {
     pub(crate) fn push(&self, arrival: Arrival) {
         // The queue is never closed, so there is always room.
-        let _ = self.queue.push(ManuallyDrop::new(arrival));
+        let _ = self.queue.push(arrival);
         // `AcqRel`, and likewise in `arrivals`: if we read `true`, whoever clears the flag
         // afterwards sees our entry; if we read `false`, it is we who notify.
         if !self.notified.swap(true, Ordering::AcqRel) {
@@ -167,10 +167,13 @@ impl Shared {
         self.notified.load(Ordering::Acquire)
     }
 
-    /// Takes out what has arrived. Only the executor's own thread may call it.
+    /// Takes out what has arrived until now. Only the executor's own thread may call it.
+    ///
+    /// What arrives meanwhile comes with a notification of its own, so that threads which send
+    /// faster than we receive can't keep us here.
     pub(crate) fn arrivals(&self) -> impl Iterator<Item = Arrival> + '_ {
         self.notified.swap(false, Ordering::AcqRel);
-        std::iter::from_fn(|| self.queue.pop().ok().map(ManuallyDrop::into_inner))
+        self.queue.try_iter().take(self.queue.len())
     }
 }
 

@@ -86,10 +86,20 @@ impl Shared {
 
     pub(crate) fn close(&self) {
         self.executor.close();
-        let _timers = self.timers.take();
+        self.drop_timers();
         let _callbacks = self.at_turn_end.take();
         if let Some(executor) = self.job_executor.take() {
             executor.shutdown(Some(Duration::ZERO));
+        }
+    }
+
+    /// Drops the timers, and what their callbacks hold, whoever has a handle to them.
+    fn drop_timers(&self) {
+        let mut timers = self.timers.take();
+        while let Some(deadline) = timers.next_deadline() {
+            if let Some(Timer::Call(handle)) = timers.pop_due(deadline) {
+                handle.cancel();
+            }
         }
     }
 
@@ -284,7 +294,7 @@ impl LoopHandle {
         let (job, handle) = self.shared.jobs.make(function, notify);
         match executor {
             Some(executor) => executor.submit(job)?,
-            None => self.default_executor()?.submit(job)?,
+            None => self.default_executor().ok_or(SubmitError::ShutDown)?.submit(job)?,
         }
         Ok(handle)
     }
@@ -299,16 +309,17 @@ impl LoopHandle {
     ///
     /// What is submitted afterwards is refused.
     pub fn shutdown_default_executor(&self, timeout: Option<Duration>) -> bool {
-        let executor = self.shared.job_executor.borrow().clone();
-        executor.is_none_or(|executor| executor.shutdown(timeout))
+        // If there is none yet, a pool without threads takes its place, and refuses what comes.
+        self.default_executor().is_none_or(|executor| executor.shutdown(timeout))
     }
 
-    fn default_executor(&self) -> Result<Rc<dyn JobExecutor>, SubmitError> {
+    /// `None` if the loop is closed.
+    fn default_executor(&self) -> Option<Rc<dyn JobExecutor>> {
         if self.is_closed() {
-            return Err(SubmitError::ShutDown);
+            return None;
         }
         let mut executor = self.shared.job_executor.borrow_mut();
-        Ok(executor.get_or_insert_with(|| Rc::new(ThreadPool::new())).clone())
+        Some(executor.get_or_insert_with(|| Rc::new(ThreadPool::new())).clone())
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ronde_context::{Wait, is_cancelling, waiting_for};
+use ronde_context::{Wait, decline, waiting_for};
 use ronde_executor::{PanicError, Remote};
 
 /// Where blocking work goes.
@@ -272,7 +272,7 @@ impl<T> Future for JobHandle<T> {
     type Output = Result<T, JobError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if is_cancelling() {
+        if decline(cx) {
             return Poll::Pending;
         }
         let mut state = self.shared.lock();

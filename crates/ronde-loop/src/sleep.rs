@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use ronde_context::{Wait, is_cancelling, waiting_for};
+use ronde_context::{Wait, decline, waiting_for};
 use ronde_timer::TimerKey;
 
 use crate::handle::{Shared, Timer};
@@ -122,7 +122,7 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if is_cancelling() {
+        if decline(cx) {
             return Poll::Pending;
         }
         match self.when {
@@ -203,7 +203,7 @@ impl Future for YieldNow {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.yielded && !is_cancelling() {
+        if self.yielded && !decline(cx) {
             return Poll::Ready(());
         }
         self.yielded = true;

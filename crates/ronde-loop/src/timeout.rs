@@ -66,7 +66,8 @@ pub fn timeout<F: IntoFuture>(limit: Duration, body: F) -> WithTimeout<F::IntoFu
 ///
 /// # Errors
 ///
-/// As [`timeout`]. A time in the past is up at the body's first suspension.
+/// As [`timeout`]. A time in the past is up when the body first suspends, unless that is over in the
+/// next turn already, as a [`yield_now`](crate::yield_now) is.
 ///
 /// # Panics
 ///
@@ -159,6 +160,8 @@ enum Limit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Created,
+    /// It has a body, which has not begun.
+    Taken,
     Active,
     Expired,
     Finished,
@@ -227,8 +230,11 @@ impl Timeout {
     ///
     /// # Panics
     ///
-    /// When polled outside a running event loop, or if the limit has had a body.
+    /// If the limit has had a body; and when the future is polled outside a running event loop.
+    #[track_caller]
     pub fn run<F: IntoFuture>(&self, body: F) -> WithTimeout<F::IntoFuture> {
+        let phase = self.shared.phase.replace(Phase::Taken);
+        assert!(phase == Phase::Created, "a timeout was reused: each body needs one of its own");
         WithTimeout { limit: self.clone(), body: self.shared.scope.run(body.into_future()) }
     }
 
@@ -252,7 +258,7 @@ impl Timeout {
     /// Outside a running event loop.
     pub fn reschedule(&self, when: Option<Instant>) -> Result<(), RescheduleError> {
         match self.shared.phase.get() {
-            Phase::Created => return Err(RescheduleError::NotStarted),
+            Phase::Created | Phase::Taken => return Err(RescheduleError::NotStarted),
             Phase::Expired => return Err(RescheduleError::Expired),
             Phase::Finished => return Err(RescheduleError::Finished),
             Phase::Active => {}
@@ -269,7 +275,7 @@ impl Timeout {
 
     fn start(&self) {
         let event_loop = running_loop();
-        assert!(self.shared.phase.replace(Phase::Active) == Phase::Created, "a timeout was reused");
+        self.shared.phase.set(Phase::Active);
         if let Limit::After(limit) = self.shared.limit.get() {
             self.shared.limit.set(Limit::At(event_loop.shared.deadline_after(limit)));
         }
@@ -307,7 +313,7 @@ impl Shared {
 
     fn finish(&self) {
         self.disarm();
-        if self.phase.get() == Phase::Active {
+        if self.phase.get() != Phase::Expired {
             self.phase.set(Phase::Finished);
         }
     }
@@ -342,7 +348,7 @@ impl<F: Future> Future for WithTimeout<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        if this.limit.shared.phase.get() == Phase::Created {
+        if this.limit.shared.phase.get() == Phase::Taken {
             this.limit.start();
         }
         let Poll::Ready(outcome) = this.body.poll(cx) else { return Poll::Pending };

@@ -1,7 +1,9 @@
 //! One turn of the loop.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use ronde_executor::{ExceptionContext, Failure, PanicError};
 use ronde_reactor::Listener;
 
 use crate::error::{Deadlock, RunError};
@@ -19,7 +21,7 @@ impl Shared {
     /// Makes one turn: see the crate's documentation for its steps.
     pub(crate) fn turn(&self) -> Result<(), RunError> {
         self.executor.drain_remote();
-        let busy = self.executor.ready() > 0 || self.stopping.get();
+        let busy = self.executor.ready() > 0 || self.stopping.get() || self.has_turn_end();
         if !busy {
             self.wait()?;
         } else if self.entries_since_wait.get() >= ENTRIES_BETWEEN_WAITS {
@@ -102,12 +104,21 @@ impl Shared {
 
     /// Calls what asked to be called at the end of the turn.
     fn flush(&self) {
-        if self.at_turn_end.borrow().is_empty() {
+        if !self.has_turn_end() {
             return;
         }
         for callback in self.at_turn_end.take() {
-            callback();
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| callback())) {
+                self.executor.call_exception_handler(&ExceptionContext::new(
+                    "a callback at the end of a turn failed",
+                    Failure::Panic(PanicError::of(payload)),
+                ));
+            }
         }
+    }
+
+    fn has_turn_end(&self) -> bool {
+        !self.at_turn_end.borrow().is_empty()
     }
 }
 

@@ -92,6 +92,13 @@ impl InputBuffer {
         count
     }
 
+    /// Puts `data`, which was taken out last, back to the front.
+    pub(crate) fn put_back(&mut self, data: &[u8]) {
+        let behind = self.take(self.filled);
+        self.extend(data);
+        self.extend(&behind);
+    }
+
     /// Throws the first `count` bytes away.
     pub(crate) fn skip(&mut self, count: usize) {
         self.bytes.advance(count);
@@ -205,7 +212,7 @@ mod tests {
             receive(&mut buffer, &[round; 1000]);
             held.push(buffer.take(1000));
         }
-        for (round, bytes) in (0..).zip(&held) {
+        for (round, bytes) in (0..=u8::MAX).zip(&held) {
             assert!(bytes.iter().all(|byte| *byte == round));
         }
     }

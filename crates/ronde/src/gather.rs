@@ -377,6 +377,23 @@ pub struct GatherOutcomes<S: GatherSet> {
     gather: Gather<S>,
 }
 
+impl<S: GatherSet> GatherOutcomes<S> {
+    /// Cancels all children that aren't done. Returns false if all are.
+    pub fn cancel(&self) -> bool {
+        self.gather.cancel()
+    }
+
+    /// Is the result there?
+    pub fn done(&self) -> bool {
+        self.gather.done()
+    }
+
+    /// The children, in order.
+    pub fn tasks(&self) -> &[TaskRef] {
+        self.gather.tasks()
+    }
+}
+
 impl<S: GatherSet> Future for GatherOutcomes<S> {
     type Output = S::Outcomes;
 
@@ -392,6 +409,23 @@ impl<S: GatherSet> Future for GatherOutcomes<S> {
 #[derive(Debug)]
 pub struct TryGather<S: TryGatherSet> {
     gather: Gather<S>,
+}
+
+impl<S: TryGatherSet> TryGather<S> {
+    /// Cancels all children that aren't done. Returns false if all are.
+    pub fn cancel(&self) -> bool {
+        self.gather.cancel()
+    }
+
+    /// Is the result there?
+    pub fn done(&self) -> bool {
+        self.gather.done()
+    }
+
+    /// The children, in order.
+    pub fn tasks(&self) -> &[TaskRef] {
+        self.gather.tasks()
+    }
 }
 
 impl<S: TryGatherSet> Future for TryGather<S> {

@@ -31,6 +31,8 @@
 //! - Several at once: [`gather`], [`gather_all`], [`try_gather`], [`wait`], [`as_completed`].
 //! - Time: [`sleep`], [`sleep_until`], [`yield_now`], [`timeout`], [`timeout_at`], [`wait_for`].
 //! - Results set by hand: [`Promise`].
+//! - Networks: [`open_connection`], [`start_server`], [`StreamReader`], [`StreamWriter`],
+//!   [`TlsOptions`], [`TlsServerOptions`].
 //! - Blocking work: [`to_thread`].
 //! - The event loop itself, for authors of frameworks: [`low_level`].
 //!
@@ -76,6 +78,11 @@ pub use ronde_loop::{
     sleep_until, timeout, timeout_at, yield_now,
 };
 pub use ronde_macros::{main, test};
+pub use ronde_streams::{
+    Bytes, ConnectError, DEFAULT_LIMIT, Lines, OpenConnection, ReadError, ServeError, Server,
+    StartServer, StreamReader, StreamWriter, TlsError, TlsInfo, TlsOptions, TlsServerOptions,
+    from_socket, open_connection, rustls, start_server,
+};
 
 /// The event loop itself: callbacks, timers, descriptors, clocks, executors.
 ///

@@ -45,7 +45,7 @@ impl Header {
         self.cancelling.set(self.cancelling.get().saturating_add(1));
         match self.cancellable_wait() {
             Some(target) => {
-                self.flags.set(FORWARDED);
+                self.forward(error);
                 CancelStep::Forward(target)
             }
             None => {
@@ -60,9 +60,15 @@ impl Header {
     /// "Not done" matters: if it is done, the task's wake-up is on its way, and the cancellation is
     /// the task's own. While the task is running, it waits for nothing.
     fn cancellable_wait(&self) -> Option<Rc<dyn Awaited>> {
-        match &*self.waiting.borrow() {
-            Some(Wait::For(target)) if !target.is_done() => Some(target.clone()),
-            _ => None,
+        let target = self.waiting.borrow().as_ref().and_then(Wait::target).cloned();
+        target.filter(|target| !target.is_done())
+    }
+
+    /// The cancellation goes to what the task waits for, and is to come back through that.
+    fn forward(&self, error: &CancelledError) {
+        self.flags.set(FORWARDED);
+        if !self.flags.any(REQUESTED) {
+            *self.requested.borrow_mut() = Some(error.clone());
         }
     }
 
@@ -90,17 +96,49 @@ impl Header {
         executor.ready.len() > before
     }
 
-    /// The cancellation to deliver at the step that begins now.
-    pub(super) fn take_due(&self, waiting: Option<Wait>) -> Option<CancelledError> {
+    /// The cancellation to deliver at the step that begins now. `waited` is what the task has been
+    /// suspended on.
+    pub(super) fn take_due(&self, waited: Option<&Wait>) -> Option<CancelledError> {
+        let passed_on = !self.flags.any(REQUESTED);
         let requested = self.requested.take();
         self.flags.clear(REQUESTED | STICKY | FORWARDED);
-        // If what the task waited for is itself cancelled, that is the error which arrives. A
-        // cancellation that was forwarded and swallowed leaves nothing to deliver.
-        let through = match waiting {
-            Some(Wait::For(target)) => target.take_cancelled(),
-            _ => None,
-        };
-        through.or(requested)
+        // If what the task waited for is itself cancelled, that is the error which arrives.
+        let target = waited.and_then(Wait::target);
+        let through = target.and_then(|target| target.take_cancelled());
+        if through.is_some() || !passed_on {
+            return through.or(requested);
+        }
+        // Polled for another reason, while the cancellation is on its way? Else what the task waits
+        // for has swallowed it, and there is nothing to deliver.
+        if let Some(error) = requested
+            && target.is_some_and(|target| !target.is_done())
+        {
+            self.forward(&error);
+        }
+        None
+    }
+
+    /// A cancellation that was passed on stays so only while the task waits for the same thing. If
+    /// it has given that up, nothing brings the cancellation back: then it is the task's own.
+    pub(super) fn check_forwarded(&self, waited: Option<&Wait>) {
+        if self.flags.any(REQUESTED) || !self.flags.any(FORWARDED) {
+            return;
+        }
+        let waiting = self.waiting.borrow().clone();
+        let now = waiting.as_ref().and_then(Wait::target);
+        match waited.and_then(Wait::target) {
+            Some(before) if now.is_some_and(|now| Rc::ptr_eq(now, before)) => {}
+            Some(before) if !before.is_done() && self.requested.borrow().is_some() => {
+                self.flags.clear(FORWARDED);
+                self.flags.set(REQUESTED);
+            }
+            _ => self.flags.clear(FORWARDED),
+        }
+    }
+
+    /// Takes the task's own request, if it has one.
+    pub(super) fn take_request(&self) -> Option<CancelledError> {
+        if self.flags.any(REQUESTED) { self.requested.take() } else { None }
     }
 
     /// A request that was made while the task ran, now that it suspends. Returns whether the task
@@ -111,9 +149,8 @@ impl Header {
         if !cancel(target, &error) {
             return true;
         }
-        self.requested.take();
         self.flags.clear(REQUESTED | STICKY);
-        self.flags.set(FORWARDED);
+        self.forward(&error);
         false
     }
 

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use ronde_context::{Wait, is_cancelling, waiting_for};
+use ronde_context::{Wait, decline, waiting_for};
 
 use super::handle::Task;
 use super::record::OBSERVED;
@@ -28,7 +28,7 @@ impl Waiter {
         task: &TaskRef,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), InvalidStateError>> {
-        if is_cancelling() {
+        if decline(cx) {
             return Poll::Pending;
         }
         let header = task.header();
@@ -39,8 +39,7 @@ impl Waiter {
         if current::is_current_task(|current| current == task) {
             return self.awaits_itself(cx);
         }
-        let old_waker = listen(&mut header.listeners.borrow_mut(), &mut self.place, cx.waker());
-        drop(old_waker);
+        listen(&header.listeners, &mut self.place, cx.waker());
         waiting_for(Wait::For(task.to_awaited()));
         Poll::Pending
     }
@@ -58,6 +57,7 @@ impl Waiter {
         if let Some(place) = self.place.take() {
             let removed = task.header().listeners.borrow_mut().remove(place);
             drop(removed);
+            task.no_longer_awaited();
         }
     }
 }

@@ -39,7 +39,8 @@ pub(crate) struct Header {
     pub(crate) cancelling: Cell<u32>,
     /// Where the task is in `Shared::tasks`.
     pub(crate) index: Cell<usize>,
-    /// Invariant: `Some` exactly while `REQUESTED` is set.
+    /// Invariant: `Some` while `REQUESTED` is set, and else only while `FORWARDED` is: then it is
+    /// what was passed on.
     pub(crate) requested: RefCell<Option<CancelledError>>,
     /// What the coroutine is suspended on. Invariant: `None` once done, lest a chain of finished
     /// tasks hold one another and be dropped by recursion.
@@ -247,7 +248,8 @@ impl Header {
         };
         write!(f, "<Task {state} name='{}' coro=<{}>", self.name(), self.coroutine)?;
         write!(f, " created at {}", self.created_at)?;
-        if let Some(waiting) = &*self.waiting.borrow() {
+        let waiting = self.waiting.borrow().clone();
+        if let Some(waiting) = waiting {
             write!(f, " wait_for={waiting:?}")?;
         }
         if let Some(TaskError::Panicked(panic)) = &*self.error.borrow() {

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::panic::Location;
 use std::rc::Rc;
 
-use ronde_context::{Awaited, CancelledError, Wait, cancel};
+use ronde_context::{Awaited, CancelledError, Wait, cancel, no_longer_waiting_for};
 
 use super::join::JoinRef;
 use super::record::{ABANDONED, AnyTask, Header, OBSERVED, State};
@@ -51,6 +51,11 @@ impl TaskRef {
     /// The task as something to wait for and to cancel: for authors of things like `gather`.
     pub fn to_awaited(&self) -> Rc<dyn Awaited> {
         self.record.clone().awaited()
+    }
+
+    /// A future that waited for the task is dropped.
+    pub(super) fn no_longer_awaited(&self) {
+        no_longer_waiting_for(&self.record);
     }
 
     /// Cancels the task; see [`Task::cancel`](crate::Task::cancel).
@@ -197,7 +202,7 @@ impl TaskRef {
 
     /// Removes a callback. Returns whether it was there: not called and not on its way.
     pub fn remove_done_callback(&self, id: CallbackId) -> bool {
-        let removed = self.header().listeners.borrow_mut().remove(id);
+        let removed = self.header().listeners.borrow_mut().remove_callback(id);
         removed.is_some()
     }
 

@@ -5,9 +5,15 @@
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-pub(crate) use unix::{is_out_of_resources, receive, send, set_reuse_address};
+pub(crate) use unix::{
+    is_family_unsupported, is_in_progress, is_out_of_resources, receive, send, set_reuse_address,
+    set_reuse_port,
+};
 
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use windows::{is_out_of_resources, receive, send, set_reuse_address};
+pub(crate) use windows::{
+    is_family_unsupported, is_in_progress, is_out_of_resources, receive, send, set_reuse_address,
+    set_reuse_port,
+};

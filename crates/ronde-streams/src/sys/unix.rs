@@ -30,8 +30,23 @@ pub(crate) fn set_reuse_address(socket: &Socket, on: bool) -> io::Result<()> {
     socket.set_reuse_address(on)
 }
 
+/// Did a `connect` that doesn't wait begin well?
+pub(crate) fn is_in_progress(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::INPROGRESS)
+}
+
 /// Did `accept` fail for want of descriptors or memory, so that it may go well later?
 pub(crate) fn is_out_of_resources(error: &io::Error) -> bool {
     let scarce = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
     Errno::from_io_error(error).is_some_and(|errno| scarce.contains(&errno))
+}
+
+/// Lets several sockets listen on the same address, and share what comes in.
+pub(crate) fn set_reuse_port(socket: &Socket) -> io::Result<()> {
+    Ok(rustix::net::sockopt::set_socket_reuseport(socket, true)?)
+}
+
+/// Does the system lack the whole family of an address?
+pub(crate) fn is_family_unsupported(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::AFNOSUPPORT)
 }

@@ -21,9 +21,25 @@ pub(crate) fn set_reuse_address(_socket: &Socket, _on: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// Did a `connect` that doesn't wait begin well?
+pub(crate) fn is_in_progress(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
 /// Did `accept` fail for want of sockets or memory, so that it may go well later?
 pub(crate) fn is_out_of_resources(error: &io::Error) -> bool {
     const WSAEMFILE: i32 = 10024;
     const WSAENOBUFS: i32 = 10055;
     matches!(error.raw_os_error(), Some(WSAEMFILE | WSAENOBUFS))
+}
+
+/// Does nothing: there is no such option.
+pub(crate) fn set_reuse_port(_socket: &Socket) -> io::Result<()> {
+    Ok(())
+}
+
+/// Does the system lack the whole family of an address?
+pub(crate) fn is_family_unsupported(error: &io::Error) -> bool {
+    const WSAEAFNOSUPPORT: i32 = 10047;
+    error.raw_os_error() == Some(WSAEAFNOSUPPORT)
 }

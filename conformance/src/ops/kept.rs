@@ -1,0 +1,105 @@
+//! A `gather` or a `shield` that is kept in a variable, to be awaited later.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use ronde::CancelledError;
+
+use super::composites::outcomes;
+use crate::runtime::{Shared, TaskVar};
+use crate::value::{Exc, Outcome, Value};
+
+type Gather = ronde::TryGather<Vec<Shared>>;
+type GatherOutcomes = ronde::GatherOutcomes<Vec<Shared>>;
+type Shield = ronde::Shield<Outcome>;
+
+/// A future of asyncio that is no promise in ronde.
+///
+/// One task at a time can await it.
+pub(crate) struct Kept {
+    pub(crate) label: String,
+    state: RefCell<State>,
+    cancelled: Cell<bool>,
+}
+
+enum State {
+    Gather(Gather),
+    Outcomes(GatherOutcomes),
+    Shield(Shield, Rc<TaskVar>),
+    Over(Outcome),
+}
+
+impl Kept {
+    fn new(state: State) -> Self {
+        Self { label: String::new(), state: RefCell::new(state), cancelled: Cell::new(false) }
+    }
+
+    pub(super) fn gather(gather: Gather) -> Self {
+        Self::new(State::Gather(gather))
+    }
+
+    pub(super) fn outcomes(gather: GatherOutcomes) -> Self {
+        Self::new(State::Outcomes(gather))
+    }
+
+    pub(super) fn shield(shield: Shield, task: Rc<TaskVar>) -> Self {
+        Self::new(State::Shield(shield, task))
+    }
+
+    pub(super) fn labelled(self, label: String) -> Self {
+        Self { label, ..self }
+    }
+
+    pub(crate) fn done(&self) -> bool {
+        match &*self.state.borrow() {
+            State::Gather(gather) => gather.done(),
+            State::Outcomes(gather) => gather.done(),
+            State::Shield(_, task) => task.task.done(),
+            State::Over(_) => true,
+        }
+    }
+
+    pub(crate) fn cancel(&self) -> bool {
+        let mut state = self.state.borrow_mut();
+        let cancelled = match &*state {
+            State::Gather(gather) => gather.cancel(),
+            State::Outcomes(gather) => gather.cancel(),
+            State::Shield(_, task) if task.task.done() => false,
+            State::Shield(..) => {
+                // In Rust one drops it.
+                *state = State::Over(Err(Exc::Cancelled(CancelledError::default())));
+                true
+            }
+            State::Over(_) => false,
+        };
+        self.cancelled.set(self.cancelled.get() | cancelled);
+        cancelled
+    }
+
+    pub(crate) async fn wait(&self) -> Outcome {
+        poll_fn(|cx| self.poll(cx)).await
+    }
+
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let mut state = self.state.borrow_mut();
+        let outcome = match &mut *state {
+            State::Gather(gather) => ready!(Pin::new(gather).poll(cx)).map(Value::List),
+            State::Outcomes(gather) => {
+                let values = outcomes(ready!(Pin::new(gather).poll(cx)));
+                // asyncio raises here; ronde gives what became of each child.
+                if self.cancelled.get() {
+                    Err(Exc::Cancelled(CancelledError::default()))
+                } else {
+                    Ok(values)
+                }
+            }
+            State::Shield(shield, _) => ready!(Pin::new(shield).poll(cx))?,
+            State::Over(outcome) => outcome.clone(),
+        };
+        *state = State::Over(outcome.clone());
+        Poll::Ready(outcome)
+    }
+}

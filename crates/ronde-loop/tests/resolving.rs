@@ -1,0 +1,51 @@
+//! Names of hosts become addresses.
+
+mod common;
+
+use common::simulated;
+use ronde_loop::{EventLoop, get_running_loop};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+fn resolve(event_loop: &EventLoop, host: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
+    let host = host.to_owned();
+    event_loop
+        .run_until_complete(
+            async move { get_running_loop().unwrap().getaddrinfo(&host, port).await },
+        )
+        .unwrap()
+}
+
+#[test]
+fn an_address_in_text_form_is_not_looked_up() {
+    let event_loop = simulated();
+    // Nothing could look it up.
+    event_loop.shutdown_default_executor(None);
+    let v4 = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 80));
+    assert_eq!(resolve(&event_loop, "192.0.2.1", 80).unwrap(), [v4]);
+    let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, 443));
+    assert_eq!(resolve(&event_loop, "::1", 443).unwrap(), [v6]);
+    assert_eq!(resolve(&event_loop, "[::1]", 443).unwrap(), [v6]);
+}
+
+#[test]
+fn localhost_is_this_host() {
+    let found = resolve(&simulated(), "localhost", 80).unwrap();
+    assert!(!found.is_empty());
+    assert!(found.iter().all(|address| address.ip().is_loopback() && address.port() == 80));
+}
+
+#[test]
+fn a_name_that_cannot_exist_is_an_error() {
+    // RFC 6761 reserves it.
+    assert!(resolve(&simulated(), "nowhere.invalid", 80).is_err());
+    assert!(resolve(&simulated(), "", 80).is_err());
+    assert!(resolve(&simulated(), "a name with spaces", 80).is_err());
+}
+
+#[test]
+fn without_an_executor_a_name_is_an_error_and_not_a_panic() {
+    let event_loop = simulated();
+    event_loop.shutdown_default_executor(None);
+    let error = resolve(&event_loop, "localhost", 80).unwrap_err();
+    assert_eq!(error.to_string(), "the executor has been shut down");
+}

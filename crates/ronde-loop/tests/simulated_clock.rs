@@ -1,0 +1,211 @@
+//! With the simulated clock time moves when nothing else can, and a program that is stuck says so.
+
+mod common;
+
+use common::{Log, SECOND, simulated, simulated_with};
+use ronde_loop::{
+    Direction, Promise, RunError, SimulatedClock, get_running_loop, sleep, yield_now,
+};
+use std::future::pending;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+#[test]
+fn time_jumps_from_deadline_to_deadline() {
+    let log = Log::default();
+    let clock = SimulatedClock::new();
+    let event_loop = simulated_with(&clock);
+    let began = Instant::now();
+    for hours in [3_u32, 1, 2] {
+        let (log, clock) = (log.clone(), clock.clone());
+        let sleeper = async move {
+            sleep(hours * 3600 * SECOND).await;
+            log.push(clock.elapsed().as_secs() / 3600);
+        };
+        event_loop.create_task(sleeper).detach();
+    }
+    event_loop.run_until_complete(sleep(86_400 * SECOND)).unwrap();
+    assert_eq!(log.take(), ["1", "2", "3"]);
+    assert_eq!(clock.elapsed(), 86_400 * SECOND);
+    assert!(began.elapsed() < 60 * SECOND);
+}
+
+#[test]
+fn a_computation_that_takes_long_is_played_by_advancing_the_clock() {
+    let log = Log::default();
+    let clock = SimulatedClock::new();
+    let event_loop = simulated_with(&clock);
+    event_loop.call_later(SECOND, log.pushes("1"));
+    event_loop.call_later(3 * SECOND, log.pushes("3"));
+    event_loop.call_later(2 * SECOND, log.pushes("2"));
+    event_loop
+        .run_until_complete({
+            let (log, clock) = (log.clone(), clock.clone());
+            async move {
+                clock.advance(2 * SECOND);
+                yield_now().await; // the timers are queued behind this step,
+                log.push("main");
+                yield_now().await; // and run before this one
+                log.push(format!("{:?}", clock.elapsed()));
+            }
+        })
+        .unwrap();
+    assert_eq!(log.take(), ["main", "1", "2", "2s"]);
+}
+
+#[test]
+fn the_loops_time_is_the_clocks() {
+    let clock = SimulatedClock::new();
+    let event_loop = simulated_with(&clock);
+    let start = event_loop.time();
+    event_loop.run_until_complete(sleep(SECOND)).unwrap();
+    assert_eq!(event_loop.time(), start + SECOND);
+    clock.advance(SECOND);
+    assert_eq!(event_loop.time(), start + 2 * SECOND);
+}
+
+#[test]
+fn a_job_on_another_thread_ends_before_time_moves() {
+    let log = Log::default();
+    let clock = SimulatedClock::new();
+    let event_loop = simulated_with(&clock);
+    event_loop.call_later(SECOND, log.pushes("timer"));
+    event_loop
+        .run_until_complete({
+            let (log, clock) = (log.clone(), clock.clone());
+            async move {
+                let job = get_running_loop().unwrap().run_in_executor(None, || {
+                    // Long enough for a loop that doesn't wait to jump ahead.
+                    for _ in 0..100 {
+                        std::thread::yield_now();
+                    }
+                });
+                job.unwrap().await.unwrap();
+                log.push(format!("job after {:?}", clock.elapsed()));
+                sleep(2 * SECOND).await;
+            }
+        })
+        .unwrap();
+    assert_eq!(log.take(), ["job after 0ns", "timer"]);
+}
+
+#[test]
+fn a_job_whose_result_nobody_wants_does_not_hold_time_up_for_ever() {
+    let clock = SimulatedClock::new();
+    let event_loop = simulated_with(&clock);
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    event_loop
+        .run_until_complete(async move {
+            let event_loop = get_running_loop().unwrap();
+            let (begun, begins) = async_channel::bounded(1);
+            let job = event_loop
+                .run_in_executor(None, move || {
+                    begun.send_blocking(()).unwrap();
+                    released.recv().unwrap();
+                })
+                .unwrap();
+            begins.recv().await.unwrap();
+            drop(job);
+            release.send(()).unwrap();
+            sleep(SECOND).await;
+        })
+        .unwrap();
+    assert_eq!(clock.elapsed(), SECOND);
+}
+
+#[test]
+fn sockets_that_are_ready_go_before_a_jump() {
+    let log = Log::default();
+    let event_loop = simulated();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut sender = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (receiver, _) = listener.accept().unwrap();
+    let source = event_loop.register(receiver).unwrap();
+    let readable = log.clone();
+    source.set_callback(Direction::Read, Some(Rc::new(move || readable.push("readable")))).unwrap();
+    event_loop.call_later(SECOND, log.pushes("timer"));
+    sender.write_all(b"x").unwrap();
+
+    event_loop.run_until_complete(sleep(2 * SECOND)).unwrap();
+    assert_eq!(log.take(), ["readable", "timer"]);
+}
+
+#[test]
+fn a_deadlock_names_the_tasks_and_what_each_waits_for() {
+    let event_loop = simulated();
+    let other = event_loop.create_task(pending::<()>()).named("stuck");
+    let other_line = line!() - 1;
+    let promise = Promise::<()>::new();
+    let waiter = event_loop.create_task(async move { promise.await.is_ok() }).named("waiter");
+    let main = event_loop.create_task(async move { other.await.is_ok() }).named("main");
+
+    let error = event_loop.run_until_complete(&main).unwrap_err();
+    let RunError::Deadlock(deadlock) = &error else { panic!("{error:?}") };
+    let tasks: Vec<_> = deadlock
+        .tasks
+        .iter()
+        .map(|task| (task.name.as_str(), task.waiting_for.as_deref()))
+        .collect();
+    assert_eq!(
+        tasks,
+        [
+            ("stuck", None),
+            ("waiter", Some("<Promise pending>")),
+            ("main", Some("<Task 'stuck'>"))
+        ]
+    );
+    assert!(deadlock.tasks[0].created_at.contains(&format!("{}:{other_line}:", file!())));
+
+    let text = error.to_string();
+    assert!(text.starts_with("deadlock: "), "{text}");
+    assert!(text.contains("\n  stuck (created at "), "{text}");
+    assert!(text.contains("waits for something unknown"), "{text}");
+    assert!(text.contains("waits for <Task 'stuck'>"), "{text}");
+    assert_eq!(error.exit_code(), 1);
+    assert!(!waiter.done());
+}
+
+#[test]
+fn after_a_deadlock_the_loop_can_be_helped_and_run_again() {
+    let event_loop = simulated();
+    let promise = Promise::new();
+    let main = event_loop.create_task({
+        let promise = promise.clone();
+        async move { promise.await.unwrap() }
+    });
+    assert!(matches!(event_loop.run_until_complete(&main), Err(RunError::Deadlock(_))));
+    promise.set_result(7).unwrap();
+    assert_eq!(event_loop.run_until_complete(main).unwrap(), 7);
+}
+
+#[test]
+fn an_empty_loop_that_runs_for_ever_is_stuck_too() {
+    let Err(RunError::Deadlock(deadlock)) = simulated().run_forever() else { panic!() };
+    assert!(deadlock.tasks.is_empty());
+}
+
+#[test]
+fn a_program_runs_the_same_way_each_time() {
+    let run = || {
+        let log = Log::default();
+        let clock = SimulatedClock::new();
+        let event_loop = simulated_with(&clock);
+        for n in 0..50_u64 {
+            let (log, clock) = (log.clone(), clock.clone());
+            let worker = async move {
+                for round in 0..4 {
+                    sleep(Duration::from_millis(n * 7 % 11 * round)).await;
+                    log.push(format!("{n} {round} {:?}", clock.elapsed()));
+                }
+            };
+            event_loop.create_task(worker).detach();
+        }
+        event_loop.run_until_complete(sleep(60 * SECOND)).unwrap();
+        log.take()
+    };
+    let first = run();
+    assert_eq!(first.len(), 200);
+    assert_eq!(first, run());
+}

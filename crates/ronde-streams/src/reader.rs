@@ -1,0 +1,561 @@
+//! The reading half of a connection.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_io::{AsyncBufRead, AsyncRead};
+use memchr::memmem;
+use ronde_context::is_cancelling;
+
+use crate::connection::{Connection, ReadTurn};
+use crate::error::ReadError;
+use crate::lines::Lines;
+
+/// How many bytes a line, or anything up to a separator, may have by default.
+pub const DEFAULT_LIMIT: usize = 64 * 1024;
+
+/// The reading half of a connection.
+///
+/// It reads from the socket when somebody asks for something that is not in its buffer, and only
+/// then: a peer that sends more than anybody takes is held up by the system's flow control. All
+/// methods give [`Bytes`], which share the buffer's memory instead of copying it.
+///
+/// Only one task can read at a time; a second one gets [`ReadError::Busy`]. It is `!Send`: the loop's
+/// thread is the only one that can use it.
+///
+/// Dropping it leaves the [`StreamWriter`](crate::StreamWriter) as it is. When both are dropped, the
+/// connection is closed as by [`close`](crate::StreamWriter::close).
+///
+/// # In asyncio
+///
+/// `asyncio.StreamReader`. There, the loop reads ahead up to twice the limit even if nobody asks, so an
+/// end or a failure is known earlier.
+///
+/// # Examples
+///
+/// ```
+/// # use ronde_loop::EventLoop;
+/// # use ronde_streams::StreamReader;
+/// # EventLoop::new()?.run_until_complete(async {
+/// let reader = StreamReader::new();
+/// reader.feed_data(b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\nbody");
+/// reader.feed_eof();
+///
+/// assert_eq!(reader.readline().await.unwrap(), "GET / HTTP/1.1\r\n");
+/// assert_eq!(reader.readuntil(b"\r\n\r\n").await.unwrap(), "Host: example.org\r\n\r\n");
+/// assert_eq!(reader.read_to_end().await.unwrap(), "body");
+/// assert!(reader.at_eof());
+/// # })?;
+/// # Ok::<(), ronde_loop::RunError>(())
+/// ```
+pub struct StreamReader {
+    connection: Rc<Connection>,
+    limit: usize,
+    /// What `poll_fill_buf` lent out last and `consume` did not take. It is in front of the input.
+    lent: RefCell<Bytes>,
+}
+
+impl StreamReader {
+    /// Makes a reader without a connection, to be fed by hand.
+    ///
+    /// For tests, and for transports of one's own.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "a reader without a connection is no default")]
+    pub fn new() -> Self {
+        Self::with_limit(DEFAULT_LIMIT)
+    }
+
+    /// Makes a reader without a connection and with another limit.
+    ///
+    /// ```
+    /// # use ronde_streams::StreamReader;
+    /// assert_eq!(StreamReader::with_limit(100).limit(), 100);
+    /// ```
+    #[must_use]
+    pub fn with_limit(limit: usize) -> Self {
+        Self::of(Connection::fed(), limit)
+    }
+
+    pub(crate) fn of(connection: Rc<Connection>, limit: usize) -> Self {
+        connection.add_half();
+        Self { connection, limit, lent: RefCell::default() }
+    }
+
+    /// How many bytes a line, or anything up to a separator, may have.
+    ///
+    /// ```
+    /// # use ronde_streams::StreamReader;
+    /// assert_eq!(StreamReader::new().limit(), 64 * 1024);
+    /// ```
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Reads up to `max` bytes, waiting until there is at least one.
+    ///
+    /// Empty [`Bytes`] mean that the stream has ended, or that `max` is zero.
+    ///
+    /// # Errors
+    ///
+    /// - [`ReadError::Busy`] if another task is already reading from this stream.
+    /// - [`ReadError::Io`] if the connection failed. What came before that is given first.
+    ///
+    /// # Cancel safety
+    ///
+    /// **Strict.** Bytes leave the buffer only in the poll that gives them.
+    ///
+    /// # In asyncio
+    ///
+    /// `StreamReader.read(n)`; for `read(-1)` see [`read_to_end`](Self::read_to_end).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_loop::EventLoop;
+    /// # use ronde_streams::StreamReader;
+    /// # EventLoop::new()?.run_until_complete(async {
+    /// let reader = StreamReader::new();
+    /// reader.feed_data(b"hello");
+    /// reader.feed_eof();
+    /// assert_eq!(reader.read(3).await.unwrap(), "hel");
+    /// assert_eq!(reader.read(1024).await.unwrap(), "lo");
+    /// assert!(reader.read(1024).await.unwrap().is_empty());
+    /// # })?;
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    #[doc(alias = "recv")]
+    pub async fn read(&self, max: usize) -> Result<Bytes, ReadError> {
+        let _turn = self.begin_read()?;
+        poll_fn(|cx| {
+            if is_cancelling() {
+                return Poll::Pending;
+            }
+            if max > 0 {
+                ready!(self.poll_some(cx))?;
+            }
+            Poll::Ready(Ok(self.connection.with_input(|input| input.take(max.min(input.len())))))
+        })
+        .await
+    }
+
+    /// Reads until the stream ends.
+    ///
+    /// The [limit](Self::limit) doesn't apply: a peer that never ends fills the memory.
+    ///
+    /// # Errors
+    ///
+    /// - [`ReadError::Busy`] if another task is already reading from this stream.
+    /// - [`ReadError::Io`] if the connection failed. What came before that stays in the buffer.
+    ///
+    /// # Cancel safety
+    ///
+    /// **Strict.** All stays in the buffer until the stream ends.
+    ///
+    /// # In asyncio
+    ///
+    /// `StreamReader.read()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_loop::EventLoop;
+    /// # use ronde_streams::StreamReader;
+    /// # EventLoop::new()?.run_until_complete(async {
+    /// let reader = StreamReader::new();
+    /// reader.feed_data(b"all ");
+    /// reader.feed_data(b"of it");
+    /// reader.feed_eof();
+    /// assert_eq!(reader.read_to_end().await.unwrap(), "all of it");
+    /// # })?;
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    pub async fn read_to_end(&self) -> Result<Bytes, ReadError> {
+        let _turn = self.begin_read()?;
+        poll_fn(|cx| {
+            while ready!(self.connection.poll_fill(cx))? {}
+            Poll::Ready(Ok(self.connection.with_input(|input| input.take(input.len()))))
+        })
+        .await
+    }
+
+    /// Reads exactly `n` bytes, waiting until they have all arrived.
+    ///
+    /// With `0` the call returns at once. The [limit](Self::limit) doesn't apply.
+    ///
+    /// # Errors
+    ///
+    /// - [`ReadError::Incomplete`] if the stream ends first. It carries the bytes that did arrive.
+    /// - [`ReadError::Busy`] if another task is already reading from this stream.
+    /// - [`ReadError::Io`] if the connection failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// **Strict.** Bytes leave the buffer only once all `n` are there.
+    ///
+    /// # In asyncio
+    ///
+    /// `StreamReader.readexactly`. `n` cannot be negative, so there is no `ValueError`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_loop::EventLoop;
+    /// # use ronde_streams::{ReadError, StreamReader};
+    /// # EventLoop::new()?.run_until_complete(async {
+    /// let reader = StreamReader::new();
+    /// reader.feed_data(b"hello, world");
+    /// assert_eq!(reader.readexactly(5).await.unwrap(), "hello");
+    /// reader.feed_eof();
+    /// let error = reader.readexactly(100).await.unwrap_err();
+    /// assert!(matches!(error, ReadError::Incomplete { partial, .. } if partial == ", world"));
+    /// # })?;
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    #[doc(alias = "read_exact")]
+    #[doc(alias = "read_exactly")]
+    pub async fn readexactly(&self, n: usize) -> Result<Bytes, ReadError> {
+        let _turn = self.begin_read()?;
+        poll_fn(|cx| {
+            if is_cancelling() {
+                return Poll::Pending;
+            }
+            while self.connection.with_input(|input| input.len()) < n {
+                if !ready!(self.connection.poll_fill(cx))? {
+                    return Poll::Ready(Err(self.incomplete(Some(n))));
+                }
+            }
+            Poll::Ready(Ok(self.connection.with_input(|input| input.take(n))))
+        })
+        .await
+    }
+
+    /// Reads a line, with its newline.
+    ///
+    /// If the stream ends first, what is left comes without one; empty [`Bytes`] mean that nothing
+    /// is left.
+    ///
+    /// # Errors
+    ///
+    /// - [`ReadError::LimitOverrun`] if the line is longer than the [limit](Self::limit). The line
+    ///   is taken out of the buffer, or all of the buffer if its end is not there yet. The error
+    ///   carries what was taken. The rest of the line, if any, will come as the next one.
+    /// - [`ReadError::Busy`] if another task is already reading from this stream.
+    /// - [`ReadError::Io`] if the connection failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// **Strict.** Bytes leave the buffer only once the line is complete.
+    ///
+    /// # In asyncio
+    ///
+    /// `StreamReader.readline`. There, a line over the limit is a `ValueError`, and lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_loop::EventLoop;
+    /// # use ronde_streams::StreamReader;
+    /// # EventLoop::new()?.run_until_complete(async {
+    /// let reader = StreamReader::new();
+    /// reader.feed_data(b"one\ntwo");
+    /// reader.feed_eof();
+    /// assert_eq!(reader.readline().await.unwrap(), "one\n");
+    /// assert_eq!(reader.readline().await.unwrap(), "two");
+    /// assert_eq!(reader.readline().await.unwrap(), "");
+    /// # })?;
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    #[doc(alias = "read_line")]
+    pub async fn readline(&self) -> Result<Bytes, ReadError> {
+        let _turn = self.begin_read()?;
+        let mut scanned = 0;
+        poll_fn(|cx| self.poll_line(cx, &mut scanned)).await
+    }
+
+    /// Reads up to and with `separator`.
+    ///
+    /// # Errors
+    ///
+    /// - [`ReadError::Incomplete`] if the stream ends first. It carries what was left.
+    /// - [`ReadError::LimitOverrun`] if the separator does not begin within the
+    ///   [limit](Self::limit). All stays in the buffer, so [`readexactly`](Self::readexactly) can
+    ///   take it.
+    /// - [`ReadError::Busy`] if another task is already reading from this stream.
+    /// - [`ReadError::Io`] if the connection failed.
+    ///
+    /// # Panics
+    ///
+    /// If `separator` is empty.
+    ///
+    /// # Cancel safety
+    ///
+    /// **Strict.** Bytes leave the buffer only once the separator is there.
+    ///
+    /// # In asyncio
+    ///
+    /// `StreamReader.readuntil`, with one separator.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_loop::EventLoop;
+    /// # use ronde_streams::{ReadError, StreamReader};
+    /// # EventLoop::new()?.run_until_complete(async {
+    /// let reader = StreamReader::with_limit(4);
+    /// reader.feed_data(b"key: value; ");
+    /// assert_eq!(reader.readuntil(": ").await.unwrap(), "key: ");
+    ///
+    /// let error = reader.readuntil("; ").await.unwrap_err();
+    /// assert!(matches!(error, ReadError::LimitOverrun { consumed: 5, limit: 4, .. }));
+    /// assert_eq!(reader.readexactly(7).await.unwrap(), "value; ");
+    /// # })?;
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    #[doc(alias = "read_until")]
+    pub async fn readuntil(&self, separator: impl AsRef<[u8]>) -> Result<Bytes, ReadError> {
+        let separator = separator.as_ref();
+        assert!(!separator.is_empty(), "`readuntil` needs a separator of at least one byte");
+        let _turn = self.begin_read()?;
+        let mut scanned = 0;
+        poll_fn(|cx| self.poll_until(cx, separator, &mut scanned)).await
+    }
+
+    /// The lines of the stream, one after the other.
+    ///
+    /// # In asyncio
+    ///
+    /// `async for line in reader`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_loop::EventLoop;
+    /// # use ronde_streams::StreamReader;
+    /// # EventLoop::new()?.run_until_complete(async {
+    /// let reader = StreamReader::new();
+    /// reader.feed_data(b"one\ntwo\n");
+    /// reader.feed_eof();
+    ///
+    /// let mut lines = reader.lines();
+    /// let mut lengths = Vec::new();
+    /// while let Some(line) = lines.next().await {
+    ///     lengths.push(line.unwrap().len());
+    /// }
+    /// assert_eq!(lengths, [4, 4]);
+    /// # })?;
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    #[doc(alias = "__aiter__")]
+    #[must_use]
+    pub fn lines(&self) -> Lines<'_> {
+        Lines::new(self)
+    }
+
+    /// Has the stream ended, and is the buffer empty?
+    ///
+    /// If nothing is in the buffer, it looks whether something has arrived. It never waits.
+    ///
+    /// ```
+    /// # use ronde_streams::StreamReader;
+    /// let reader = StreamReader::new();
+    /// assert!(!reader.at_eof());
+    /// reader.feed_eof();
+    /// assert!(reader.at_eof());
+    /// ```
+    #[must_use]
+    pub fn at_eof(&self) -> bool {
+        self.lent.borrow().is_empty() && !self.connection.is_reading() && self.connection.at_eof()
+    }
+
+    /// Appends to the buffer of a reader that is fed by hand, and wakes whoever reads.
+    ///
+    /// # Panics
+    ///
+    /// After [`feed_eof`](Self::feed_eof).
+    #[track_caller]
+    pub fn feed_data(&self, data: &[u8]) {
+        self.connection.feed_data(data);
+    }
+
+    /// Ends a reader that is fed by hand.
+    pub fn feed_eof(&self) {
+        self.connection.feed_eof();
+    }
+
+    /// Ends a reader that is fed by hand with a failure. What is in the buffer is given first.
+    pub fn set_exception(&self, error: io::Error) {
+        self.connection.set_exception(error);
+    }
+
+    /// The failure of the connection, if it has failed.
+    ///
+    /// ```
+    /// # use ronde_streams::StreamReader;
+    /// let reader = StreamReader::new();
+    /// assert!(reader.exception().is_none());
+    /// reader.set_exception(std::io::ErrorKind::ConnectionReset.into());
+    /// assert_eq!(reader.exception().unwrap().kind(), std::io::ErrorKind::ConnectionReset);
+    /// ```
+    #[must_use]
+    pub fn exception(&self) -> Option<io::Error> {
+        self.connection.exception()
+    }
+
+    fn begin_read(&self) -> Result<ReadTurn<'_>, ReadError> {
+        let turn = self.connection.begin_read()?;
+        let lent = self.lent.take();
+        if !lent.is_empty() {
+            self.connection.with_input(|input| input.put_back(&lent));
+        }
+        Ok(turn)
+    }
+
+    /// Waits until the buffer has something, or the stream has ended.
+    fn poll_some(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.connection.with_input(|input| input.is_empty()) {
+            ready!(self.connection.poll_fill(cx))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// `scanned` bytes are known to be without the separator's beginning.
+    fn poll_until(
+        &self,
+        cx: &mut Context<'_>,
+        separator: &[u8],
+        scanned: &mut usize,
+    ) -> Poll<Result<Bytes, ReadError>> {
+        if is_cancelling() {
+            return Poll::Pending;
+        }
+        loop {
+            let found = self.connection.with_input(|input| {
+                let found = find(&input.data()[*scanned..], separator);
+                match found {
+                    Some(position) if *scanned + position <= self.limit => {
+                        Ok(input.take(*scanned + position + separator.len()))
+                    }
+                    Some(position) => Err(*scanned + position),
+                    None => {
+                        *scanned = (input.len() + 1).saturating_sub(separator.len());
+                        Err(*scanned)
+                    }
+                }
+            });
+            let consumed = match found {
+                Ok(bytes) => return Poll::Ready(Ok(bytes)),
+                Err(consumed) => consumed,
+            };
+            if consumed > self.limit {
+                let (limit, discarded) = (self.limit, Bytes::new());
+                return Poll::Ready(Err(ReadError::LimitOverrun { consumed, limit, discarded }));
+            }
+            if !ready!(self.connection.poll_fill(cx))? {
+                return Poll::Ready(Err(self.incomplete(None)));
+            }
+        }
+    }
+
+    pub(crate) fn poll_line(
+        &self,
+        cx: &mut Context<'_>,
+        scanned: &mut usize,
+    ) -> Poll<Result<Bytes, ReadError>> {
+        Poll::Ready(match ready!(self.poll_until(cx, b"\n", scanned)) {
+            Err(ReadError::Incomplete { partial, expected: None }) => Ok(partial),
+            Err(ReadError::LimitOverrun { consumed, limit, .. }) => {
+                let discarded = self.connection.with_input(|input| {
+                    let has_end = input.data().get(consumed) == Some(&b'\n');
+                    input.take(if has_end { consumed + 1 } else { input.len() })
+                });
+                Err(ReadError::LimitOverrun { consumed, limit, discarded })
+            }
+            other => other,
+        })
+    }
+
+    /// As a read, but for one poll: for the traits whose methods are polled.
+    pub(crate) fn poll_as_read<R>(
+        &self,
+        f: impl FnOnce() -> Poll<Result<R, ReadError>>,
+    ) -> Poll<Result<R, ReadError>> {
+        let _turn = self.begin_read()?;
+        f()
+    }
+
+    fn incomplete(&self, expected: Option<usize>) -> ReadError {
+        let partial = self.connection.with_input(|input| input.take(input.len()));
+        ReadError::Incomplete { partial, expected }
+    }
+}
+
+fn find(data: &[u8], separator: &[u8]) -> Option<usize> {
+    match separator {
+        [byte] => memchr::memchr(*byte, data),
+        _ => memmem::find(data, separator),
+    }
+}
+
+impl Drop for StreamReader {
+    fn drop(&mut self) {
+        self.connection.drop_half();
+    }
+}
+
+/// An error of a read becomes an [`io::Error`] as by its `From`.
+impl AsyncRead for StreamReader {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        target: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if is_cancelling() {
+            return Poll::Pending;
+        }
+        let polled = self.poll_as_read(|| {
+            if !target.is_empty() {
+                ready!(self.poll_some(cx))?;
+            }
+            Poll::Ready(Ok(self.connection.with_input(|input| input.copy_to(target))))
+        });
+        polled.map_err(io::Error::from)
+    }
+}
+
+impl AsyncBufRead for StreamReader {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        if is_cancelling() {
+            return Poll::Pending;
+        }
+        let this = self.get_mut();
+        if this.lent.get_mut().is_empty() {
+            let filled = ready!(this.poll_as_read(|| {
+                ready!(this.poll_some(cx))?;
+                Poll::Ready(Ok(this.connection.with_input(|input| input.take(input.len()))))
+            }));
+            *this.lent.get_mut() = filled?;
+        }
+        Poll::Ready(Ok(this.lent.get_mut()))
+    }
+
+    fn consume(self: Pin<&mut Self>, count: usize) {
+        let lent = self.get_mut().lent.get_mut();
+        let _consumed = lent.split_to(count);
+    }
+}
+
+impl fmt::Debug for StreamReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamReader")
+            .field("connection", &self.connection)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}

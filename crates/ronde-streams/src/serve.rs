@@ -1,0 +1,381 @@
+//! Starting servers.
+
+use std::fmt;
+use std::future::{Future, IntoFuture, poll_fn};
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ronde_context::CancelledError;
+use ronde_loop::{LoopHandle, OwnedSource, Source, get_running_loop, timeout};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::connect::{HANDSHAKE_LIMIT, split};
+use crate::connection::Connection;
+use crate::error::{ServeError, plain};
+use crate::reader::{DEFAULT_LIMIT, StreamReader};
+use crate::server::{Handle, Server};
+use crate::sys;
+use crate::tls::{TlsError, TlsServerOptions};
+use crate::writer::StreamWriter;
+
+/// Listens on a host's addresses, and runs `handler` for each connection, as a task of its own.
+///
+/// The tasks are named after the peer, as `conn 127.0.0.1:5000`. An `Err` that a handler returns,
+/// or a panic, goes to the loop's exception handler. When a handler is over and has not given its
+/// reader and writer to somebody else, the connection is closed; what was written is delivered.
+///
+/// `host` is an address, or a name, all of whose addresses are listened on; an empty one stands for
+/// all addresses of the machine. Port `0` lets the system choose one, the same for all addresses:
+/// see [`Server::local_addrs`].
+///
+/// Await the result, after setting options if need be. The server accepts from then on.
+///
+/// # Errors
+///
+/// - [`ServeError::Resolve`] if the name can't be resolved.
+/// - [`ServeError::Bind`] if an address can't be listened on. It names the address.
+/// - [`ServeError::Io`] if the system refuses something else.
+///
+/// # Panics
+///
+/// When polled outside a running event loop.
+///
+/// # Cancel safety
+///
+/// **Strict.** Dropped before its end, it leaves no socket behind.
+///
+/// # In asyncio
+///
+/// `asyncio.start_server`.
+///
+/// # Examples
+///
+/// ```
+/// # use ronde_loop::EventLoop;
+/// use ronde_streams::{open_connection, start_server};
+///
+/// # EventLoop::new()?.run_until_complete(async {
+/// let server = start_server(
+///     async |reader, writer| {
+///         let name = reader.readline().await?;
+///         writer.writelines([b"hello, ", &name[..]]);
+///         Ok::<(), ronde_streams::ReadError>(())
+///     },
+///     "127.0.0.1",
+///     0,
+/// )
+/// .await
+/// .unwrap();
+///
+/// let port = server.local_addrs()[0].port();
+/// let (reader, writer) = open_connection("127.0.0.1", port).await.unwrap();
+/// writer.write("world\n");
+/// assert_eq!(reader.read_to_end().await.unwrap(), "hello, world\n");
+/// # })?;
+/// # Ok::<(), ronde_loop::RunError>(())
+/// ```
+#[doc(alias = "create_server")]
+#[doc(alias = "listen")]
+pub fn start_server<H, R>(handler: H, host: impl Into<String>, port: u16) -> StartServer<H>
+where
+    H: AsyncFn(StreamReader, StreamWriter) -> R + 'static,
+    R: 'static,
+{
+    StartServer::on(Target::Host(host.into(), port), handler)
+}
+
+/// A server that is yet to be started: see [`start_server`].
+#[must_use = "nothing is served until it is awaited"]
+pub struct StartServer<H> {
+    target: Target,
+    handler: H,
+    binding: Binding,
+    tls: Option<TlsServerOptions>,
+    limit: usize,
+    handshake_limit: Duration,
+}
+
+/// How sockets are made to listen.
+#[derive(Clone, Copy)]
+struct Binding {
+    backlog: u16,
+    reuse_address: bool,
+    reuse_port: bool,
+}
+
+#[derive(Debug)]
+enum Target {
+    Host(String, u16),
+    Listener(OwnedSource),
+}
+
+impl<H, R> StartServer<H>
+where
+    H: AsyncFn(StreamReader, StreamWriter) -> R + 'static,
+    R: 'static,
+{
+    fn on(target: Target, handler: H) -> Self {
+        Self {
+            target,
+            handler,
+            binding: Binding { backlog: 100, reuse_address: true, reuse_port: false },
+            tls: None,
+            limit: DEFAULT_LIMIT,
+            handshake_limit: HANDSHAKE_LIMIT,
+        }
+    }
+
+    /// Accepts on a socket that listens already, as that of a service manager. Otherwise as
+    /// [`start_server`].
+    ///
+    /// A Unix socket will do too. It is put into non-blocking mode.
+    ///
+    /// # In asyncio
+    ///
+    /// `asyncio.start_server(sock=...)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_loop::EventLoop;
+    /// use ronde_streams::StartServer;
+    /// use std::net::TcpListener;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let address = listener.local_addr()?;
+    /// # EventLoop::new()?.run_until_complete(async move {
+    /// let server = StartServer::from_listener(async |_, _| {}, listener).await.unwrap();
+    /// assert_eq!(server.local_addrs(), [address]);
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_listener(handler: H, listener: impl Into<OwnedSource>) -> Self {
+        Self::on(Target::Listener(listener.into()), handler)
+    }
+
+    /// Speaks TLS. The handshake is part of the connection's task; one that fails is logged at debug
+    /// level, and its task ends cancelled.
+    #[doc(alias = "ssl")]
+    pub fn tls(mut self, options: TlsServerOptions) -> Self {
+        self.tls = Some(options);
+        self
+    }
+
+    /// How long a TLS handshake may take. Default: 60 s.
+    #[doc(alias = "ssl_handshake_timeout")]
+    pub fn tls_handshake_timeout(mut self, limit: Duration) -> Self {
+        self.handshake_limit = limit;
+        self
+    }
+
+    /// The [limit](StreamReader::limit) of the readers. Default: 64 KiB.
+    pub fn limit(mut self, bytes: usize) -> Self {
+        self.limit = bytes;
+        self
+    }
+
+    /// How many connections may wait to be accepted. Default: 100. The system may have a limit of
+    /// its own.
+    pub fn backlog(mut self, connections: u16) -> Self {
+        self.binding.backlog = connections;
+        self
+    }
+
+    /// Listens even if connections of an earlier server on the same port linger. On by default; it
+    /// has no meaning on Windows.
+    pub fn reuse_address(mut self, on: bool) -> Self {
+        self.binding.reuse_address = on;
+        self
+    }
+
+    /// Shares the port with other sockets that do the same, as those of other processes. Off by
+    /// default. Where the system can't do that, it has no effect.
+    pub fn reuse_port(mut self, on: bool) -> Self {
+        self.binding.reuse_port = on;
+        self
+    }
+
+    async fn start(self) -> Result<Server, ServeError> {
+        let event_loop = get_running_loop().expect("servers belong to a running event loop");
+        let sockets = match self.target {
+            Target::Listener(listener) => vec![listener],
+            Target::Host(host, port) => {
+                let addresses = addresses(&event_loop, &host, port).await?;
+                self.binding.bind(&addresses)?.into_iter().map(OwnedSource::from).collect()
+            }
+        };
+        let register = |socket| {
+            event_loop.register(socket).map_err(|source| ServeError::Io {
+                doing: "registering a listening socket with the event loop",
+                source,
+            })
+        };
+        let listeners: Vec<Source> = sockets.into_iter().map(register).collect::<Result<_, _>>()?;
+        let backlog = usize::from(self.binding.backlog.max(1));
+        let handle = into_handle(self.handler, self.tls, self.limit, self.handshake_limit);
+        Server::start(event_loop, listeners, backlog, handle)
+    }
+}
+
+impl Binding {
+    /// Binds all addresses, to the same port if the system chooses it.
+    fn bind(&self, addresses: &[SocketAddr]) -> Result<Vec<Socket>, ServeError> {
+        /// The port that is free for the first address may be taken for the others.
+        const ATTEMPTS: usize = 8;
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match self.bind_once(addresses) {
+                Err(ServeError::Bind { address, source })
+                    if source.kind() == io::ErrorKind::AddrInUse
+                        && addresses.iter().all(|address| address.port() == 0)
+                        && address.port() != 0
+                        && attempts < ATTEMPTS => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn bind_once(&self, addresses: &[SocketAddr]) -> Result<Vec<Socket>, ServeError> {
+        let mut sockets: Vec<Socket> = Vec::new();
+        let mut skipped = None;
+        let mut chosen = None;
+        for address in addresses {
+            let mut address = *address;
+            if let (0, Some(port)) = (address.port(), chosen) {
+                address.set_port(port);
+            }
+            match self.listen(address) {
+                Ok(socket) => {
+                    chosen = chosen.or_else(|| Some(socket.local_addr().ok()?.as_socket()?.port()));
+                    sockets.push(socket);
+                }
+                // A machine without IPv6 still resolves names to its addresses.
+                Err(error) if is_not_available(&error) => {
+                    tracing::debug!(target: "ronde", %address, error = plain(&error), "not listening");
+                    skipped = Some(ServeError::Bind { address, source: error });
+                }
+                Err(source) => return Err(ServeError::Bind { address, source }),
+            }
+        }
+        match skipped {
+            Some(error) if sockets.is_empty() => Err(error),
+            _ => Ok(sockets),
+        }
+    }
+
+    fn listen(&self, address: SocketAddr) -> io::Result<Socket> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        sys::set_reuse_address(&socket, self.reuse_address)?;
+        if self.reuse_port {
+            sys::set_reuse_port(&socket)?;
+        }
+        if address.is_ipv6() {
+            // Each family has its own socket, so that both can have the same port.
+            socket.set_only_v6(true)?;
+        }
+        socket.bind(&address.into())?;
+        socket.listen(i32::from(self.backlog))?;
+        Ok(socket)
+    }
+}
+
+/// What makes a task for each connection.
+fn into_handle<H, R>(
+    handler: H,
+    tls: Option<TlsServerOptions>,
+    limit: usize,
+    handshake_limit: Duration,
+) -> Handle
+where
+    H: AsyncFn(StreamReader, StreamWriter) -> R + 'static,
+    R: 'static,
+{
+    let handler = Rc::new(handler);
+    Box::new(move |event_loop, connection, guard| {
+        let (handler, tls) = (handler.clone(), tls.clone());
+        let name = match connection.peer_addr() {
+            Some(peer) => format!("conn {peer}"),
+            None => "conn".to_owned(),
+        };
+        let task = event_loop.create_task(async move {
+            let _guard = guard;
+            let (reader, writer) = split(connection.clone(), limit);
+            if let Some(options) = tls {
+                shake_hands(&connection, options, handshake_limit).await;
+            }
+            drop(connection);
+            handler(reader, writer).await
+        });
+        task.named(name).detach();
+    })
+}
+
+/// Ends the task, as cancelled, if the handshake fails.
+async fn shake_hands(connection: &Connection, options: TlsServerOptions, limit: Duration) {
+    let handshake = async {
+        let session = options.session()?;
+        connection.start_tls(session).map_err(TlsError::from_io)?;
+        poll_fn(|cx| connection.poll_handshake(cx)).await.map_err(TlsError::from_io)
+    };
+    let error = match timeout(limit, handshake).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("it did not end within {limit:?}"),
+    };
+    let peer = connection.peer_addr().map(tracing::field::display);
+    tracing::debug!(target: "ronde", peer, error, "a TLS handshake failed");
+    connection.abort();
+    CancelledError::new("the TLS handshake failed").raise().await
+}
+
+async fn addresses(
+    event_loop: &LoopHandle,
+    host: &str,
+    port: u16,
+) -> Result<Vec<SocketAddr>, ServeError> {
+    if host.is_empty() {
+        return Ok(vec![(Ipv4Addr::UNSPECIFIED, port).into(), (Ipv6Addr::UNSPECIFIED, port).into()]);
+    }
+    let mut addresses = event_loop
+        .getaddrinfo(host, port)
+        .await
+        .map_err(|source| ServeError::Resolve { host: host.to_owned(), source })?;
+    let mut seen = Vec::new();
+    addresses.retain(|address| {
+        let is_new = !seen.contains(address);
+        seen.push(*address);
+        is_new
+    });
+    Ok(addresses)
+}
+
+/// Does the machine lack the address, or the whole family?
+fn is_not_available(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable || sys::is_family_unsupported(error)
+}
+
+impl<H, R> IntoFuture for StartServer<H>
+where
+    H: AsyncFn(StreamReader, StreamWriter) -> R + 'static,
+    R: 'static,
+{
+    type Output = Result<Server, ServeError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output>>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.start())
+    }
+}
+
+impl<H> fmt::Debug for StartServer<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StartServer")
+            .field("target", &self.target)
+            .field("tls", &self.tls.is_some())
+            .finish_non_exhaustive()
+    }
+}

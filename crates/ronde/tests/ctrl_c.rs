@@ -1,0 +1,300 @@
+//! Ctrl-C, with real signals: this program starts itself again, once per scenario.
+//!
+//! A scenario prints `ready` when it wants the signal. Whatever else it prints is compared.
+
+#[cfg(not(unix))]
+fn main() {}
+
+#[cfg(unix)]
+fn main() {
+    match std::env::var(unix::SCENARIO) {
+        Ok(name) => unix::play(&name),
+        Err(_) => unix::check_all(),
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::future::pending;
+    use std::io::{BufRead, BufReader, Read};
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Child, Command, ExitStatus, Stdio};
+    use std::time::Duration;
+
+    use ronde::{RunError, Runner, TaskRef, catch_cancelled, create_task, sleep, yield_now};
+    use rustix::process::{Pid, Signal, kill_process};
+
+    pub(super) const SCENARIO: &str = "RONDE_CTRL_C_SCENARIO";
+
+    const SIGINT: i32 = 2;
+
+    /// A scenario, what happens in the child, and what must come of it.
+    struct Scenario {
+        name: &'static str,
+        play: fn(),
+        /// How often the child asks for a signal.
+        signals: usize,
+        output: &'static [&'static str],
+        end: End,
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum End {
+        Exit(i32),
+        Killed,
+    }
+
+    const SCENARIOS: &[Scenario] = &[
+        Scenario {
+            name: "the first signal cancels main, which cleans up, and run says so",
+            play: cancels_main,
+            signals: 1,
+            output: &["main cleans up", "main is clean", "leftover cleans up", "Interrupted"],
+            end: End::Exit(130),
+        },
+        Scenario {
+            name: "a program under the attribute ends as one that was killed by the signal",
+            play: attribute::main,
+            signals: 1,
+            output: &["main cleans up"],
+            end: End::Killed,
+        },
+        Scenario {
+            name: "a cancellation that main swallows is a normal end",
+            play: swallowed,
+            signals: 1,
+            output: &["swallowed", "Ok(7)"],
+            end: End::Exit(0),
+        },
+        Scenario {
+            name: "the cancellation goes through the task that main waits for",
+            play: through_a_task,
+            signals: 1,
+            output: &["child cleans up", "Interrupted"],
+            end: End::Exit(0),
+        },
+        Scenario {
+            name: "a second signal ends a program that is cleaning up",
+            play: second_during_clean_up,
+            signals: 2,
+            output: &["main cleans up"],
+            end: End::Killed,
+        },
+        Scenario {
+            name: "a second signal ends a program that is busy and never looks",
+            play: second_while_busy,
+            signals: 2,
+            output: &[],
+            end: End::Killed,
+        },
+        Scenario {
+            name: "after the run the signal does again what it does by default",
+            play: after_the_run,
+            signals: 1,
+            output: &["the run is over"],
+            end: End::Killed,
+        },
+        Scenario {
+            name: "each run of a runner takes the signal anew",
+            play: several_runs,
+            signals: 2,
+            output: &["Interrupted", "Interrupted", "3"],
+            end: End::Exit(0),
+        },
+        Scenario {
+            name: "off the main thread the signal is left alone",
+            play: off_the_main_thread,
+            signals: 1,
+            output: &[],
+            end: End::Killed,
+        },
+        Scenario {
+            name: "a runner can be told to leave it alone",
+            play: opted_out,
+            signals: 1,
+            output: &[],
+            end: End::Killed,
+        },
+    ];
+
+    pub(super) fn play(name: &str) {
+        (SCENARIOS.iter().find(|scenario| scenario.name == name).unwrap().play)();
+    }
+
+    pub(super) fn check_all() {
+        println!("\nrunning {} tests", SCENARIOS.len());
+        for scenario in SCENARIOS {
+            check(scenario);
+            println!("test {} ... ok", scenario.name);
+        }
+        println!("\ntest result: ok. {} passed\n", SCENARIOS.len());
+    }
+
+    fn check(scenario: &Scenario) {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .env(SCENARIO, scenario.name)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut output = Vec::new();
+        for _ in 0..scenario.signals {
+            wait_until_ready(&mut stdout, &mut output);
+            interrupt(&child);
+        }
+        let mut rest = String::new();
+        stdout.read_to_string(&mut rest).unwrap();
+        output.extend(rest.lines().map(str::to_owned));
+        let status = child.wait().unwrap();
+        assert_eq!(output, scenario.output, "{}", scenario.name);
+        assert_eq!(end_of(status), scenario.end, "{}: {status}", scenario.name);
+    }
+
+    fn wait_until_ready(stdout: &mut impl BufRead, output: &mut Vec<String>) {
+        loop {
+            let mut line = String::new();
+            assert!(stdout.read_line(&mut line).unwrap() > 0, "it ended early: {output:?}");
+            match line.trim_end() {
+                "ready" => return,
+                line => output.push(line.to_owned()),
+            }
+        }
+    }
+
+    fn interrupt(child: &Child) {
+        kill_process(Pid::from_child(child), Signal::INT).unwrap();
+    }
+
+    fn end_of(status: ExitStatus) -> End {
+        match status.signal() {
+            Some(signal) => {
+                assert_eq!(signal, SIGINT);
+                End::Killed
+            }
+            None => End::Exit(status.code().unwrap()),
+        }
+    }
+
+    /// Longer than any signal takes to arrive: if it doesn't, the program ends nevertheless.
+    async fn wait_for_the_signal() {
+        println!("ready");
+        sleep(Duration::from_secs(60)).await;
+        println!("no signal came");
+    }
+
+    fn cancels_main() {
+        let outcome = ronde::run(async {
+            create_task(async {
+                let caught = catch_cancelled(pending::<()>()).await;
+                println!("leftover cleans up");
+                caught.unwrap_err().raise::<()>().await;
+            })
+            .detach();
+            if let Err(cancelled) = catch_cancelled(wait_for_the_signal()).await {
+                println!("main cleans up");
+                sleep(Duration::from_millis(1)).await;
+                println!("main is clean");
+                cancelled.raise::<()>().await;
+            }
+        });
+        let error = outcome.unwrap_err();
+        println!("{error:?}");
+        std::process::exit(error.exit_code().into());
+    }
+
+    mod attribute {
+        use super::{catch_cancelled, wait_for_the_signal};
+
+        #[ronde::main]
+        pub(super) async fn main() {
+            if let Err(cancelled) = catch_cancelled(wait_for_the_signal()).await {
+                println!("main cleans up");
+                cancelled.raise::<()>().await;
+            }
+        }
+    }
+
+    fn swallowed() {
+        let outcome = ronde::run(async {
+            assert!(catch_cancelled(wait_for_the_signal()).await.is_err());
+            println!("swallowed");
+            yield_now().await;
+            7
+        });
+        println!("{outcome:?}");
+    }
+
+    fn through_a_task() {
+        let outcome = ronde::run(async {
+            let child = create_task(async {
+                if let Err(cancelled) = catch_cancelled(wait_for_the_signal()).await {
+                    println!("child cleans up");
+                    cancelled.raise::<()>().await;
+                }
+            });
+            let _ = child.await;
+            println!("never");
+        });
+        println!("{:?}", outcome.unwrap_err());
+    }
+
+    fn second_during_clean_up() {
+        let _ = ronde::run(async {
+            let _ = catch_cancelled(wait_for_the_signal()).await;
+            println!("main cleans up");
+            wait_for_the_signal().await;
+        });
+        println!("never");
+    }
+
+    fn second_while_busy() {
+        let _ = ronde::run(async {
+            println!("ready");
+            // The first signal must have been taken before the second is asked for: two that are
+            // pending at once are one.
+            let taken = std::time::Instant::now() + Duration::from_millis(100);
+            while std::time::Instant::now() < taken {
+                std::hint::spin_loop();
+            }
+            println!("ready");
+            let end = std::time::Instant::now() + Duration::from_secs(60);
+            while std::time::Instant::now() < end {
+                std::hint::spin_loop();
+            }
+        });
+        println!("never");
+    }
+
+    fn after_the_run() {
+        ronde::run(yield_now()).unwrap();
+        println!("the run is over");
+        println!("ready");
+        std::thread::sleep(Duration::from_secs(60));
+        println!("never");
+    }
+
+    fn several_runs() {
+        let runner = Runner::new().unwrap();
+        for _ in 0..2 {
+            let outcome = runner.run(wait_for_the_signal());
+            assert!(matches!(outcome, Err(RunError::Interrupted)), "{outcome:?}");
+            println!("{:?}", outcome.unwrap_err());
+        }
+        println!("{}", runner.run(async { 3 }).unwrap());
+        runner.close().unwrap();
+    }
+
+    fn off_the_main_thread() {
+        let thread = std::thread::spawn(|| ronde::run(wait_for_the_signal()));
+        let _ = thread.join();
+        println!("never");
+    }
+
+    fn opted_out() {
+        let runner = Runner::builder().handle_ctrl_c(false).build().unwrap();
+        let task = runner.get_loop().create_task(wait_for_the_signal());
+        let _: TaskRef = (&task).into();
+        let _ = runner.run(task);
+        println!("never");
+    }
+}

@@ -49,14 +49,12 @@ impl Activation {
             return self.line(&format!("remove_done_callback {var} {msg} unset"));
         };
         let mut callbacks = thing.callbacks().take();
-        let before = callbacks.len();
         let mut removed = 0;
         callbacks.retain(|(message, id)| {
             let matches = message == msg;
             removed += u32::from(matches && thing.remove_done_callback(*id));
             !matches
         });
-        debug_assert!(callbacks.len() <= before);
         thing.callbacks().replace(callbacks);
         self.line(&format!("remove_done_callback {var} {msg} {removed}"));
     }

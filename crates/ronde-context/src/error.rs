@@ -33,6 +33,13 @@ use crate::registers;
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct CancelledError {
+    /// `None` is the common case: no message, asked for by a call of `cancel`. One word, because
+    /// every step of a task hands it around.
+    details: Option<Arc<Details>>,
+}
+
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Details {
     message: Option<Arc<str>>,
     origin: Origin,
 }
@@ -66,7 +73,7 @@ impl CancelledError {
     /// assert_eq!(CancelledError::new("why").message(), Some("why"));
     /// ```
     pub fn new(message: impl Into<Arc<str>>) -> Self {
-        Self { message: Some(message.into()), origin: Origin::Request }
+        Self::default().with(|details| details.message = Some(message.into()))
     }
 
     /// The same cancellation with another origin.
@@ -77,9 +84,8 @@ impl CancelledError {
     /// assert_eq!(error.origin(), Origin::Shutdown);
     /// ```
     #[must_use]
-    pub fn with_origin(mut self, origin: Origin) -> Self {
-        self.origin = origin;
-        self
+    pub fn with_origin(self, origin: Origin) -> Self {
+        if self.origin() == origin { self } else { self.with(|details| details.origin = origin) }
     }
 
     /// The same cancellation without its message.
@@ -91,9 +97,8 @@ impl CancelledError {
     /// assert_eq!(CancelledError::new("why").without_message().message(), None);
     /// ```
     #[must_use]
-    pub fn without_message(mut self) -> Self {
-        self.message = None;
-        self
+    pub fn without_message(self) -> Self {
+        if self.message().is_none() { self } else { self.with(|details| details.message = None) }
     }
 
     /// The message that was given to `cancel`, if there was one.
@@ -103,7 +108,7 @@ impl CancelledError {
     /// assert_eq!(CancelledError::default().message(), None);
     /// ```
     pub fn message(&self) -> Option<&str> {
-        self.message.as_deref()
+        self.details.as_ref()?.message.as_deref()
     }
 
     /// Who asked.
@@ -113,7 +118,12 @@ impl CancelledError {
     /// assert_eq!(CancelledError::new("why").origin(), Origin::Request);
     /// ```
     pub fn origin(&self) -> Origin {
-        self.origin
+        self.details.as_ref().map_or(Origin::Request, |details| details.origin)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Details)) -> Self {
+        change(Arc::make_mut(self.details.get_or_insert_default()));
+        self
     }
 
     /// Raises this cancellation: the nearest handler around the caller drops its body and gets it.
@@ -160,12 +170,12 @@ impl CancelledError {
 impl fmt::Debug for CancelledError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CancelledError(")?;
-        if let Some(message) = &self.message {
+        if let Some(message) = self.message() {
             write!(f, "{message:?}")?;
         }
-        if self.origin != Origin::Request {
-            let comma = if self.message.is_some() { ", " } else { "" };
-            write!(f, "{comma}{:?}", self.origin)?;
+        if self.origin() != Origin::Request {
+            let comma = if self.message().is_some() { ", " } else { "" };
+            write!(f, "{comma}{:?}", self.origin())?;
         }
         f.write_str(")")
     }
@@ -173,7 +183,7 @@ impl fmt::Debug for CancelledError {
 
 impl fmt::Display for CancelledError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.message {
+        match self.message() {
             Some(message) => write!(f, "cancelled: {message}"),
             None => f.write_str("cancelled"),
         }

@@ -67,10 +67,13 @@ impl<F: Future> Future for CatchCancelled<F> {
     type Output = Result<F::Output, CancelledError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        match this.handler.poll_body(this.body, cx) {
+        let mut this = self.project();
+        match this.handler.poll_body(this.body.as_mut(), cx) {
             Step::Pending => Poll::Pending,
-            Step::Returned(value) => Poll::Ready(Ok(value)),
+            Step::Returned(value) => {
+                this.handler.drop_body(this.body);
+                Poll::Ready(Ok(value))
+            }
             Step::Cancelled(error) => Poll::Ready(Err(error)),
         }
     }
@@ -122,7 +125,7 @@ impl Handler {
     /// let coroutine = pin!(Some(async { 7 }));
     /// let previous = enter();
     /// let step = boundary.poll_body(coroutine, &mut Context::from_waker(Waker::noop()));
-    /// leave(previous);
+    /// leave(previous, |_| ());
     /// assert!(matches!(step, Step::Returned(7)));
     /// ```
     pub fn boundary() -> Self {
@@ -130,6 +133,8 @@ impl Handler {
     }
 
     /// Polls the body, or drops it if it is this handler's turn to take an armed cancellation.
+    ///
+    /// A body that has returned is still there. It is the caller's to drop.
     ///
     /// # Panics
     ///

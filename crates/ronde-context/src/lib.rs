@@ -69,5 +69,5 @@ pub use wait::{Awaited, CancelStep, Wait, cancel, no_longer_waiting_for, waiting
 /// [`leave`](executor::leave).
 pub mod executor {
     pub use crate::handler::{Handler, Step};
-    pub use crate::registers::{Frame, Previous, arm, enter, leave};
+    pub use crate::registers::{Frame, Previous, arm, enter, leave, uncancelled};
 }

@@ -37,6 +37,8 @@ struct Registers {
     enclosing: Cell<HandlerId>,
     /// Has a leaf asked, and been told that it must take nothing?
     declined: Cell<bool>,
+    /// Has the task taken back its cancellations during this poll?
+    uncancelled: Cell<bool>,
     /// How many live handlers are directly inside `enclosing`. Means nothing at `ROOT`.
     inner: Cell<u32>,
     waiting: Cell<Option<Wait>>,
@@ -56,6 +58,7 @@ thread_local! {
             returned: Cell::new(Vec::new()),
             enclosing: Cell::new(ROOT),
             declined: Cell::new(false),
+            uncancelled: Cell::new(false),
             inner: Cell::new(0),
             waiting: Cell::new(None),
             next_id: Cell::new(0),
@@ -108,21 +111,19 @@ pub fn decline(cx: &Context<'_>) -> bool {
     cancelling
 }
 
-/// What a poll of a task left behind, besides its result.
+/// What is left to do after a poll of a task, in the rare case that there is something.
 ///
 /// ```
 /// use ronde_context::executor::{enter, leave};
 ///
 /// let previous = enter();
 /// // ... poll the task's future here ...
-/// let frame = leave(previous);
-/// assert!(frame.waiting.is_none());
+/// let frame = leave(previous, |wait| println!("the task waits for {wait:?}"));
+/// assert!(frame.is_none());
 /// ```
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Frame {
-    /// What the task's leaf said it waits for.
-    pub waiting: Option<Wait>,
     /// Must the task be polled again? A leaf declined to make progress because of a cancellation,
     /// which somebody else may have taken.
     pub poll_again: bool,
@@ -146,6 +147,7 @@ struct OuterPoll {
     enclosing: HandlerId,
     inner: u32,
     declined: bool,
+    uncancelled: bool,
     armed: Option<(HandlerId, CancelledError)>,
     returned: Vec<CancelledError>,
     waiting: Option<Wait>,
@@ -158,7 +160,7 @@ struct OuterPoll {
 /// ```
 /// use ronde_context::executor::{enter, leave};
 /// let previous = enter();
-/// leave(previous);
+/// leave(previous, |_| ());
 /// ```
 #[inline]
 pub fn enter() -> Previous {
@@ -176,6 +178,7 @@ pub fn enter() -> Previous {
 #[cold]
 fn forget_leftovers(registers: &Registers) {
     registers.declined.set(false);
+    registers.uncancelled.set(false);
     registers.returned.take();
     take_armed(registers);
 }
@@ -189,6 +192,7 @@ fn suspend_outer_poll(registers: &Registers, in_task: bool) -> Box<OuterPoll> {
         enclosing: registers.enclosing.replace(ROOT),
         inner: registers.inner.get(),
         declined: registers.declined.replace(false),
+        uncancelled: registers.uncancelled.replace(false),
         armed: take_armed(registers),
         returned: registers.returned.take(),
         waiting: registers.waiting.take(),
@@ -202,6 +206,7 @@ fn resume_outer_poll(registers: &Registers, outer: OuterPoll) {
     registers.enclosing.set(outer.enclosing);
     registers.inner.set(outer.inner);
     registers.declined.set(outer.declined);
+    registers.uncancelled.set(outer.uncancelled);
     registers.returned.set(outer.returned);
     registers.waiting.set(outer.waiting);
     if let Some((whom, error)) = outer.armed {
@@ -212,18 +217,23 @@ fn resume_outer_poll(registers: &Registers, outer: OuterPoll) {
 
 /// Reads the registers back after the poll, and restores what was there before it.
 ///
+/// If a leaf has said what it waits for, `waits_for` gets that.
+///
 /// ```
 /// use ronde_context::executor::{enter, leave};
-/// let frame = leave(enter());
-/// assert!(frame.returned.is_none());
+/// let frame = leave(enter(), |_| ());
+/// assert!(frame.is_none());
 /// ```
 #[inline]
-pub fn leave(previous: Previous) -> Frame {
+pub fn leave(previous: Previous, waits_for: impl FnOnce(Wait)) -> Option<Box<Frame>> {
+    // This runs at every step of every task, and moving structs about is what it would spend its
+    // time on: hence the closure and the box.
     REGISTERS.with(|registers| {
-        let mut frame = Frame { waiting: registers.waiting.take(), ..Frame::default() };
-        if registers.eventful.replace(false) {
-            leave_eventful(registers, &mut frame);
+        if let Some(wait) = registers.waiting.take() {
+            waits_for(wait);
         }
+        let eventful = registers.eventful.replace(false);
+        let frame = if eventful { leave_eventful(registers) } else { None };
         registers.in_task.set(false);
         if let Some(outer) = previous.outer_poll {
             resume_outer_poll(registers, *outer);
@@ -233,12 +243,14 @@ pub fn leave(previous: Previous) -> Frame {
 }
 
 #[cold]
-fn leave_eventful(registers: &Registers, frame: &mut Frame) {
-    frame.poll_again = registers.declined.replace(false);
+fn leave_eventful(registers: &Registers) -> Option<Box<Frame>> {
+    let poll_again = registers.declined.replace(false);
+    registers.uncancelled.set(false);
     // Armed still: raised where no handler of the task could take it.
     let armed = take_armed(registers).map(|(_, error)| error);
     // A task keeps one request, so one of them has to do.
-    frame.returned = registers.returned.take().into_iter().next().or(armed);
+    let returned = registers.returned.take().into_iter().next().or(armed);
+    (poll_again || returned.is_some()).then(|| Box::new(Frame { returned, poll_again }))
 }
 
 /// Arms a cancellation for the innermost live handler of the task that was entered.
@@ -256,11 +268,39 @@ fn leave_eventful(registers: &Registers, frame: &mut Frame) {
 /// arm(CancelledError::new("stop"));
 /// assert!(is_cancelling());
 /// let step = boundary.poll_body(coroutine, &mut Context::from_waker(Waker::noop()));
-/// leave(previous);
+/// leave(previous, |_| ());
 /// assert!(matches!(step, Step::Cancelled(_)));
 /// ```
 pub fn arm(error: CancelledError) {
     arm_for(INNERMOST, error);
+}
+
+/// Says that the task which is being polled has taken back its cancellations. Those that it has
+/// caught, and was still dealing with, are over.
+///
+/// ```
+/// use ronde_context::executor::{enter, leave, uncancelled};
+///
+/// let previous = enter();
+/// uncancelled();
+/// leave(previous, |_| ());
+/// ```
+pub fn uncancelled() {
+    REGISTERS.with(|registers| {
+        registers.uncancelled.set(true);
+        registers.eventful.set(true);
+    });
+}
+
+/// Calls `poll`, and says whether [`uncancelled`] was called meanwhile.
+pub(crate) fn watch_uncancelled<T>(poll: impl FnOnce() -> T) -> (T, bool) {
+    REGISTERS.with(|registers| {
+        let before = registers.uncancelled.replace(false);
+        let polled = poll();
+        let meanwhile = registers.uncancelled.get();
+        registers.uncancelled.set(before || meanwhile);
+        (polled, meanwhile)
+    })
 }
 
 /// Arms a cancellation for one handler.

@@ -48,7 +48,8 @@ struct Shared {
     request: RefCell<Request>,
     /// The body may be polled once more before the request is delivered.
     one_more_poll: Cell<bool>,
-    /// A cancellation from outside that a handler inside the body has taken, and not raised again.
+    /// A cancellation from outside that a handler inside the body has taken. It is being dealt
+    /// with, as far as we know, and is to be raised again.
     outer: RefCell<Option<CancelledError>>,
     /// What the body is suspended on.
     waiting: RefCell<Option<Wait>>,
@@ -268,6 +269,14 @@ impl Shared {
         if self.pass_on(&error) { None } else { Some(error) }
     }
 
+    /// The task has taken back its cancellations, which are all but those of other scopes.
+    fn outer_is_dealt_with(&self) {
+        let mut outer = self.outer.borrow_mut();
+        if outer.as_ref().is_some_and(|error| !matches!(error.origin(), Origin::Scope(_))) {
+            *outer = None;
+        }
+    }
+
     /// The body is over. It is woken no more, and keeps nothing alive.
     fn finish(&self) {
         self.phase.set(Phase::Finished);
@@ -323,12 +332,8 @@ impl<F: Future> Future for Scoped<F> {
         // A cancellation of the whole task that is being delivered goes first.
         let wait = registers::anything_armed() || one_more_poll;
         let due = if wait { None } else { shared.due(waited.as_ref()) };
-        let outer = registers::armed_error();
         let mut step = shared.poll_body(this.handler, this.body.as_mut(), due, cx);
         if matches!(step, Step::Pending) {
-            if outer.is_some() && !registers::anything_armed() {
-                shared.outer.replace(outer);
-            }
             shared.suspended(waited.as_ref());
             if let Some(error) = shared.due_at_suspension() {
                 if one_more_poll {
@@ -351,6 +356,7 @@ impl<F: Future> Future for Scoped<F> {
             }
             Step::Returned(value) => {
                 shared.finish();
+                this.handler.drop_body(this.body);
                 Poll::Ready(Ok(value))
             }
             Step::Cancelled(error) => {
@@ -386,9 +392,17 @@ impl Shared {
         if let Some(error) = due {
             registers::arm(error);
         }
+        let outer = registers::armed_error().filter(|error| !self.is_mine(error));
         self.phase.set(Phase::Polling);
-        let step = handler.poll_body(body, cx);
+        let (step, uncancelled) = registers::watch_uncancelled(|| handler.poll_body(body, cx));
         self.phase.set(Phase::Suspended);
+
+        if outer.is_some() && !registers::anything_armed() {
+            self.outer.replace(outer);
+        }
+        if uncancelled {
+            self.outer_is_dealt_with();
+        }
 
         let _waited = self.waiting.replace(registers::take_waiting());
         if let Some(error) = registers::take_returned(|error| self.is_mine(error)) {

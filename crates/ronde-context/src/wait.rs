@@ -202,8 +202,7 @@ fn follow(target: Rc<dyn Awaited>, error: &CancelledError) -> ChainEnd {
 ///
 /// let previous = enter();
 /// waiting_for(Wait::Leaf("timer"));
-/// let frame = leave(previous);
-/// assert_eq!(format!("{:?}", frame.waiting.unwrap()), "timer");
+/// leave(previous, |wait| assert_eq!(format!("{wait:?}"), "timer"));
 /// ```
 #[inline]
 pub fn waiting_for(wait: Wait) {
@@ -239,7 +238,7 @@ pub fn waiting_for(wait: Wait) {
 /// let previous = enter();
 /// waiting_for(Wait::For(target.clone()));
 /// no_longer_waiting_for(&target);
-/// assert!(leave(previous).waiting.is_none());
+/// leave(previous, |_| unreachable!());
 /// ```
 pub fn no_longer_waiting_for<T: ?Sized>(target: &Rc<T>) {
     let waiting = registers::take_waiting();

@@ -9,10 +9,8 @@ use crate::callback::Handle;
 use crate::executor::Shared;
 use crate::spawn::Runnable;
 
-/// One entry of the ready queue: something that is about to run.
+/// What is about to run and is not a step of a task.
 pub(crate) enum Entry {
-    /// A step of a task.
-    Step(Runnable),
     Callback(Handle),
     /// Wakes a task. A timer that is due sits in the queue as this, so that its task runs in the
     /// batch after, as in asyncio, where the timer's entry only sets a future.
@@ -21,27 +19,50 @@ pub(crate) enum Entry {
     Repeated(Rc<dyn Fn()>),
 }
 
+/// The queue.
+///
+/// Almost all entries are steps, and a step is one word. So the queue is one of words, and what is
+/// not a step waits in a second queue, for the place that a `None` keeps for it in the first.
 #[derive(Default)]
 pub(crate) struct Ready {
-    queue: RefCell<VecDeque<Entry>>,
+    places: RefCell<VecDeque<Option<Runnable>>>,
+    /// Invariant: as many as there are `None`s in `places`, in the same order.
+    others: RefCell<VecDeque<Entry>>,
 }
 
 impl Ready {
     #[inline]
+    pub(crate) fn push_step(&self, step: Runnable) {
+        self.places.borrow_mut().push_back(Some(step));
+    }
+
     pub(crate) fn push(&self, entry: Entry) {
-        self.queue.borrow_mut().push_back(entry);
+        self.others.borrow_mut().push_back(entry);
+        self.places.borrow_mut().push_back(None);
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.queue.borrow().len()
+        self.places.borrow().len()
     }
 
-    pub(crate) fn take(&self) -> VecDeque<Entry> {
-        self.queue.take()
+    /// Takes the first place, and what is in it.
+    #[inline]
+    fn pop(&self) -> Option<Result<Runnable, Entry>> {
+        let place = self.places.borrow_mut().pop_front()?;
+        match place {
+            Some(step) => Some(Ok(step)),
+            None => self.others.borrow_mut().pop_front().map(Err),
+        }
     }
 
-    fn pop(&self) -> Option<Entry> {
-        self.queue.borrow_mut().pop_front()
+    /// Takes everything that there is now.
+    pub(crate) fn drain(&self) -> impl Iterator<Item = Result<Runnable, Entry>> {
+        let mut others = self.others.take();
+        let places = self.places.take().into_iter();
+        places.filter_map(move |place| match place {
+            Some(step) => Some(Ok(step)),
+            None => others.pop_front().map(Err),
+        })
     }
 }
 
@@ -68,24 +89,29 @@ pub(crate) fn run(shared: &Rc<Shared>) -> usize {
     let _running = Running::begin(shared);
     let count = shared.ready.len();
     for _ in 0..count {
-        let Some(entry) = shared.ready.pop() else { break };
-        match entry {
-            Entry::Step(runnable) => {
-                runnable.run();
+        match shared.ready.pop() {
+            Some(Ok(step)) => {
+                step.run();
             }
-            Entry::Callback(handle) => {
-                if let Err(context) = handle.run() {
-                    shared.call_exception_handler(&context);
-                }
-            }
-            Entry::Wake(waker) => waker.wake(),
-            Entry::Repeated(callback) => {
-                let callback = Handle::new(move || callback());
-                if let Err(context) = callback.run() {
-                    shared.call_exception_handler(&context);
-                }
-            }
+            Some(Err(entry)) => entry.run(shared),
+            None => break,
         }
     }
     count
+}
+
+impl Entry {
+    fn run(self, shared: &Rc<Shared>) {
+        let outcome = match self {
+            Entry::Callback(handle) => handle.run(),
+            Entry::Repeated(callback) => Handle::new(move || callback()).run(),
+            Entry::Wake(waker) => {
+                waker.wake();
+                Ok(())
+            }
+        };
+        if let Err(context) = outcome {
+            shared.call_exception_handler(&context);
+        }
+    }
 }

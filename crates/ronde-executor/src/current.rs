@@ -8,22 +8,22 @@ use crate::executor::Shared;
 use crate::failure::ExceptionContext;
 use crate::task::TaskRef;
 
-#[derive(Default)]
 struct Current {
-    executor: Option<Rc<Shared>>,
-    task: Option<TaskRef>,
+    executor: RefCell<Option<Rc<Shared>>>,
+    task: RefCell<Option<TaskRef>>,
 }
 
 thread_local! {
     // Never dropped, so that it can be used while the thread ends: destructors of other thread-local
     // values may wake tasks, and even drop executors. Between batches there is nothing in it.
-    static CURRENT: ManuallyDrop<RefCell<Current>> =
-        const { ManuallyDrop::new(RefCell::new(Current { executor: None, task: None })) };
+    static CURRENT: ManuallyDrop<Current> = const {
+        ManuallyDrop::new(Current { executor: RefCell::new(None), task: RefCell::new(None) })
+    };
 }
 
 /// Calls `f` with the executor that is current on this thread, if there is one.
 pub(crate) fn with_executor<R>(f: impl FnOnce(&Rc<Shared>) -> R) -> Option<R> {
-    CURRENT.with(|current| current.borrow().executor.as_ref().map(f))
+    CURRENT.with(|current| current.executor.borrow().as_ref().map(f))
 }
 
 /// Sends a failure to the exception handler of the current executor, if there is one.
@@ -52,16 +52,17 @@ pub(crate) fn report(context: &ExceptionContext) {
 /// assert!(current_task().is_none());
 /// ```
 pub fn current_task() -> Option<TaskRef> {
-    CURRENT.with(|current| current.borrow().task.clone())
+    CURRENT.with(|current| current.task.borrow().clone())
 }
 
 pub(crate) fn is_current_task(is_it: impl FnOnce(&TaskRef) -> bool) -> bool {
-    CURRENT.with(|current| current.borrow().task.as_ref().is_some_and(is_it))
+    CURRENT.with(|current| current.task.borrow().as_ref().is_some_and(is_it))
 }
 
-/// Makes `task` the current one (or none) and returns the one that was.
-pub(crate) fn replace_task(task: Option<TaskRef>) -> Option<TaskRef> {
-    CURRENT.with(|current| std::mem::replace(&mut current.borrow_mut().task, task))
+/// Makes `task` the current one (or none), and leaves there the one that was.
+#[inline]
+pub(crate) fn swap_task(task: &mut Option<TaskRef>) {
+    CURRENT.with(|current| std::mem::swap(&mut *current.task.borrow_mut(), task));
 }
 
 /// While it lives, `executor` is the current one.
@@ -83,5 +84,5 @@ impl Drop for Entered {
 }
 
 fn replace_executor(executor: Option<Rc<Shared>>) -> Option<Rc<Shared>> {
-    CURRENT.with(|current| std::mem::replace(&mut current.borrow_mut().executor, executor))
+    CURRENT.with(|current| current.executor.replace(executor))
 }

@@ -71,7 +71,8 @@ pub(crate) struct Shared {
     exception_handler: RefCell<Option<ExceptionHandler>>,
 }
 
-type ExceptionHandler = Rc<dyn Fn(&ExceptionContext)>;
+/// What is called with failures that nobody else sees.
+pub type ExceptionHandler = Rc<dyn Fn(&ExceptionContext)>;
 
 impl Executor {
     /// Makes an executor.
@@ -205,12 +206,12 @@ impl Executor {
     /// [`ExceptionContext::report`].
     ///
     /// A handler that panics is reported itself, and changes nothing else.
-    pub fn set_exception_handler(&self, handler: Option<Rc<dyn Fn(&ExceptionContext)>>) {
+    pub fn set_exception_handler(&self, handler: Option<ExceptionHandler>) {
         let _previous = self.shared.exception_handler.replace(handler);
     }
 
     /// The handler that was set, if one was.
-    pub fn exception_handler(&self) -> Option<Rc<dyn Fn(&ExceptionContext)>> {
+    pub fn exception_handler(&self) -> Option<ExceptionHandler> {
         self.shared.exception_handler.borrow().clone()
     }
 
@@ -268,10 +269,12 @@ impl Shared {
 
     fn drain_remote(&self) {
         for arrival in self.remote.shared.arrivals() {
-            self.ready.push(match arrival {
-                Arrival::Step(runnable) => Entry::Step(ManuallyDrop::into_inner(runnable)),
-                Arrival::Call(call) => Entry::Callback(Handle::new(move || call.run())),
-            });
+            match arrival {
+                Arrival::Step(step) => self.ready.push_step(ManuallyDrop::into_inner(step)),
+                Arrival::Call(call) => {
+                    self.ready.push(Entry::Callback(Handle::new(move || call.run())));
+                }
+            }
         }
     }
 
@@ -310,13 +313,12 @@ impl Shared {
 
     /// Empties the ready queue: steps run (to drop their coroutines), callbacks don't.
     fn discard(&self) -> usize {
-        let entries = self.ready.take();
-        let count = entries.len();
-        for entry in entries {
+        let count = self.ready.len();
+        for entry in self.ready.drain() {
             let discarded = catch_unwind(AssertUnwindSafe(|| match entry {
-                Entry::Step(runnable) => drop(runnable.run()),
-                Entry::Callback(handle) => handle.cancel(),
-                Entry::Wake(_) | Entry::Repeated(_) => {}
+                Ok(step) => drop(step.run()),
+                Err(Entry::Callback(handle)) => handle.cancel(),
+                Err(Entry::Wake(_) | Entry::Repeated(_)) => {}
             }));
             if let Err(panic) = discarded {
                 let failure = Failure::Panic(PanicError::of(panic));

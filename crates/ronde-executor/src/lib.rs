@@ -59,7 +59,7 @@ mod task;
 pub use callback::Handle;
 pub use current::current_task;
 pub use error::{InvalidStateError, PanicError, TaskError};
-pub use executor::{CurrentGuard, Executor, Statistics, WeakExecutor};
+pub use executor::{CurrentGuard, ExceptionHandler, Executor, Statistics, WeakExecutor};
 pub use failure::{ExceptionContext, Failure};
 pub use listeners::CallbackId;
 pub use promise::{JoinPromise, Promise, SetResultError};

@@ -7,20 +7,21 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::batch::Entry;
 use crate::current;
 use crate::executor::Shared;
 use crate::remote::{self, Arrival};
 
 /// A step of a task that is about to be made. Only the executor's own thread may run or drop it.
-pub(crate) type Runnable = async_task::Runnable;
+///
+/// The metadata says whose step it is. It isn't captured by the schedule function, because a
+/// function that captures something costs a temporary waker for each of its calls.
+pub(crate) type Runnable = async_task::Runnable<Arc<remote::Shared>>;
 
 /// Allocates `future` as a task of `executor` and queues its first step. Returns what wakes it.
 ///
 /// The task is detached: what becomes of its future is up to the future itself.
 pub(crate) fn spawn(executor: &Rc<Shared>, future: impl Future<Output = ()> + 'static) -> Waker {
-    let remote = executor.remote.shared.clone();
-    let schedule = move |runnable| schedule(&remote, runnable);
+    let builder = async_task::Builder::new().metadata(executor.remote.shared.clone());
     // SAFETY: `spawn_unchecked` asks for four things.
     // 1. The future isn't `Send`, so the runnable must be run and dropped on this thread only. This
     //    is the executor's own thread, as we have an `Rc` of it, and that never changes. A runnable
@@ -33,13 +34,14 @@ pub(crate) fn spawn(executor: &Rc<Shared>, future: impl Future<Output = ()> + 's
     //    Wakers that are dropped elsewhere drop no future: the task's record keeps a waker until
     //    the task is done, and then `async-task` has dropped the future already.
     // 2. The future is `'static`, so it borrows nothing.
-    // 3. `schedule` is `Send` and `Sync`, so wakers may be used on any thread: it holds an `Arc` of
-    //    a type that is both, which the assertion below checks.
+    // 3. `schedule` is `Send` and `Sync`, so wakers may be used on any thread: it is a function.
+    //    The metadata, which they may drop on any thread, is an `Arc` of a type that is both, which
+    //    the assertion below checks.
     // 4. `schedule` is `'static`.
-    let (runnable, task) = unsafe { async_task::spawn_unchecked(future, schedule) };
+    let (runnable, task) = unsafe { builder.spawn_unchecked(|_| future, schedule) };
     task.detach();
     let waker = runnable.waker();
-    executor.ready.push(Entry::Step(runnable));
+    executor.ready.push_step(runnable);
     waker
 }
 
@@ -49,16 +51,17 @@ const _: () = {
 };
 
 /// Queues a step: on this thread if the executor runs here, else by way of the remote queue.
-fn schedule(remote: &Arc<remote::Shared>, runnable: Runnable) {
+fn schedule(runnable: Runnable) {
     let mut runnable = Some(runnable);
     current::with_executor(|executor| {
-        if Arc::ptr_eq(&executor.remote.shared, remote)
-            && let Some(runnable) = runnable.take()
-        {
-            executor.ready.push(Entry::Step(runnable));
+        let ours = |step: &mut Runnable| Arc::ptr_eq(&executor.remote.shared, step.metadata());
+        if let Some(step) = runnable.take_if(ours) {
+            executor.ready.push_step(step);
         }
     });
     if let Some(runnable) = runnable {
+        // Of our own, as the step may be run, and its task be gone, before `push` is done.
+        let remote = runnable.metadata().clone();
         remote.push(Arrival::Step(ManuallyDrop::new(runnable)));
     }
 }

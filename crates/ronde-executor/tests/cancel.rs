@@ -487,10 +487,10 @@ fn a_request_that_was_given_back_stays_with_its_task_while_others_are_polled_ins
     let waited = gate.clone();
     let task = outer.spawn(async move {
         let child = inner.spawn(pending::<()>());
-        let raced = catch_cancelled(futures_lite::future::or(
-            async { waited.wait().await },
-            async { drop(catch_cancelled(pending::<()>()).await) },
-        ));
+        let raced =
+            catch_cancelled(futures_lite::future::or(async { waited.wait().await }, async {
+                drop(catch_cancelled(pending::<()>()).await)
+            }));
         raced.await.unwrap();
         // The cancellation is a request again. It is ours, and not the child's.
         run(&inner);

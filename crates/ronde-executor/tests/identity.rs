@@ -47,7 +47,10 @@ fn the_text_of_a_task_says_what_it_is_and_where_it_comes_from() {
     let line = line!() - 1;
 
     let text = format!("{task:?}");
-    assert!(text.starts_with("<Task pending name='Task-1' coro=<identity::the_text_of_a"), "{text}");
+    assert!(
+        text.starts_with("<Task pending name='Task-1' coro=<identity::the_text_of_a"),
+        "{text}"
+    );
     assert!(text.ends_with(&format!("identity.rs:{line}:25>")), "{text}");
     assert_eq!(task.created_at().line(), line);
     assert!(task.coroutine().starts_with("identity::the_text_of_a_task"), "{}", task.coroutine());
@@ -87,7 +90,8 @@ fn a_task_that_waits_for_a_task_says_its_name_and_one_that_waits_for_both_says_s
     let reference = TaskRef::from(&child);
     let parent = executor.spawn(child.into_future());
     let both = executor.spawn(async move {
-        let _ = futures_lite::future::zip((&reference).into_future(), (&reference).into_future()).await;
+        let _ =
+            futures_lite::future::zip((&reference).into_future(), (&reference).into_future()).await;
     });
     run(&executor);
     assert!(format!("{parent:?}").ends_with("wait_for=<Task 'child'>>"), "{parent:?}");
@@ -151,4 +155,3 @@ fn all_tasks_are_those_that_are_not_done_in_order_of_creation() {
     run(&executor);
     assert_eq!(names(), ["stays".into(), "new".into()]);
 }
-

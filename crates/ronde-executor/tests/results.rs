@@ -225,7 +225,9 @@ fn dropping_the_future_that_waits_leaves_the_task_and_its_result() {
     });
     let task = executor.spawn(async move {
         assert!(futures_lite::future::poll_once((&task).into_future()).await.is_none());
-        assert!(futures_lite::future::poll_once(TaskRef::from(&task).into_future()).await.is_none());
+        assert!(
+            futures_lite::future::poll_once(TaskRef::from(&task).into_future()).await.is_none()
+        );
         task
     });
     run(&executor);

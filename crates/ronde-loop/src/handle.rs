@@ -10,8 +10,8 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use ronde_executor::{
-    ClosedError, CurrentGuard, ExceptionContext, Executor, Handle, Remote, RemoteHandle, Task,
-    TaskRef,
+    ClosedError, CurrentGuard, ExceptionContext, ExceptionHandler, Executor, Handle, Remote,
+    RemoteHandle, Task, TaskRef,
 };
 use ronde_reactor::{OwnedSource, Reactor, Source};
 use ronde_timer::TimerQueue;
@@ -251,12 +251,12 @@ impl LoopHandle {
 
     /// Sets what is called with failures that nobody else sees; `None` brings back the default,
     /// [`ExceptionContext::report`].
-    pub fn set_exception_handler(&self, handler: Option<Rc<dyn Fn(&ExceptionContext)>>) {
+    pub fn set_exception_handler(&self, handler: Option<ExceptionHandler>) {
         self.shared.executor.set_exception_handler(handler);
     }
 
     /// The handler that was set, if one was.
-    pub fn get_exception_handler(&self) -> Option<Rc<dyn Fn(&ExceptionContext)>> {
+    pub fn get_exception_handler(&self) -> Option<ExceptionHandler> {
         self.shared.executor.exception_handler()
     }
 

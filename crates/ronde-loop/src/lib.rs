@@ -69,8 +69,8 @@ pub use timeout::{RescheduleError, Timeout, TimeoutError, WithTimeout, timeout, 
 pub use timer_handle::TimerHandle;
 
 pub use ronde_executor::{
-    CallbackId, Child, ClosedError, CurrentGuard, ExceptionContext, Failure, Handle, IntoTask,
-    InvalidStateError, Join, JoinPromise, JoinRef, JoinTask, PanicError, Promise, Remote,
-    RemoteHandle, SetResultError, Task, TaskError, TaskId, TaskRef, current_task,
+    CallbackId, Child, ClosedError, CurrentGuard, ExceptionContext, ExceptionHandler, Failure,
+    Handle, IntoTask, InvalidStateError, Join, JoinPromise, JoinRef, JoinTask, PanicError, Promise,
+    Remote, RemoteHandle, SetResultError, Task, TaskError, TaskId, TaskRef, current_task,
 };
 pub use ronde_reactor::{BorrowedSource, Direction, Notify, OwnedSource, Poller, Source};

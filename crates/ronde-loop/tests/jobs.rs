@@ -103,7 +103,8 @@ fn a_job_that_panics_gives_its_panic_to_whoever_waits() {
             assert_eq!(panic.message(), "no luck");
 
             let job = event_loop.run_in_executor(None, || panic_any(7_u8)).unwrap();
-            let error = job.await.map(|()| ()).unwrap_err();
+            let outcome: Result<(), _> = job.await;
+            let error = outcome.unwrap_err();
             assert_eq!(error.to_string(), "the job panicked: a payload that is not text");
             // The thread has taken no harm.
             let job = event_loop.run_in_executor(None, || 7).unwrap();
@@ -180,7 +181,8 @@ fn an_executor_of_ones_own_gets_the_jobs() {
 fn whoever_waits_hears_of_a_job_that_the_executor_drops() {
     let drawer = Rc::new(Drawer::default());
     let event_loop = simulated();
-    let waiting = event_loop.create_task(event_loop.run_in_executor(Some(&*drawer), || ()).unwrap());
+    let waiting =
+        event_loop.create_task(event_loop.run_in_executor(Some(&*drawer), || ()).unwrap());
     turn(&event_loop);
     drop(drawer.next());
     let outcome = event_loop.run_until_complete(waiting).unwrap();
@@ -329,7 +331,7 @@ fn an_idle_thread_is_used_again() {
             for _ in 0..20 {
                 let name = || thread::current().name().map(str::to_owned);
                 let job = get_running_loop().unwrap().run_in_executor(None, name).unwrap();
-            let name = job.await.unwrap().unwrap();
+                let name = job.await.unwrap().unwrap();
                 assert!(name.starts_with("ronde-"), "{name}");
             }
         })

@@ -3,9 +3,7 @@
 mod common;
 
 use common::{Log, SECOND, simulated, turn};
-use ronde_loop::{
-    CallbackId, EventLoop, RunError, TaskRef, get_running_loop, sleep, yield_now,
-};
+use ronde_loop::{CallbackId, EventLoop, RunError, TaskRef, get_running_loop, sleep, yield_now};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -256,11 +254,12 @@ fn several_loops_of_a_thread_can_take_turns() {
     let log = Log::default();
     let (first, second) = (simulated(), simulated());
     assert_ne!(first.handle(), second.handle());
-    first.create_task({
-        let log = log.clone();
-        async move { log.push("first") }
-    })
-    .detach();
+    first
+        .create_task({
+            let log = log.clone();
+            async move { log.push("first") }
+        })
+        .detach();
     second.run_until_complete(sleep(SECOND)).unwrap();
     assert!(log.take().is_empty());
     first.run_until_complete(sleep(SECOND)).unwrap();

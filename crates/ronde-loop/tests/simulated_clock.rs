@@ -150,11 +150,7 @@ fn a_deadlock_names_the_tasks_and_what_each_waits_for() {
         .collect();
     assert_eq!(
         tasks,
-        [
-            ("stuck", None),
-            ("waiter", Some("<Promise pending>")),
-            ("main", Some("<Task 'stuck'>"))
-        ]
+        [("stuck", None), ("waiter", Some("<Promise pending>")), ("main", Some("<Task 'stuck'>"))]
     );
     assert!(deadlock.tasks[0].created_at.contains(&format!("{}:{other_line}:", file!())));
 

@@ -103,6 +103,7 @@ pub fn open_connection(host: impl Into<String>, port: u16) -> OpenConnection {
 /// # Examples
 ///
 /// ```
+/// # #[cfg(unix)] {
 /// # use ronde_loop::EventLoop;
 /// # use std::os::unix::net::UnixStream;
 /// use ronde_streams::from_socket;
@@ -115,6 +116,7 @@ pub fn open_connection(host: impl Into<String>, port: u16) -> OpenConnection {
 /// assert_eq!(reader.readexactly(5).await.unwrap(), "hello");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?.unwrap();
+/// # }
 /// # Ok::<(), ronde_loop::RunError>(())
 /// ```
 #[doc(alias = "connect_accepted_socket")]

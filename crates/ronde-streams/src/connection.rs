@@ -552,7 +552,8 @@ impl Connection {
             return Poll::Ready(Err(lost.to_error()));
         }
         if state.dropped_writes > 0 {
-            let error = "the connection was closed, or its output ended, before something was written";
+            let error =
+                "the connection was closed, or its output ended, before something was written";
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::NotConnected, error)));
         }
         if enough(&state) {
@@ -811,13 +812,11 @@ impl State {
                 Ok(Received::Something)
             }
             Ok((_, 0)) => {
-                self.ended |=
-                    self.tls.as_ref().is_some_and(|session| session.is_closed_by_peer());
+                self.ended |= self.tls.as_ref().is_some_and(|session| session.is_closed_by_peer());
                 Ok(if self.ended { Received::Something } else { Received::Overhead })
             }
             Ok(_) => {
-                self.ended |=
-                    self.tls.as_ref().is_some_and(|session| session.is_closed_by_peer());
+                self.ended |= self.tls.as_ref().is_some_and(|session| session.is_closed_by_peer());
                 Ok(Received::Something)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Received::Nothing),
@@ -973,7 +972,13 @@ impl fmt::Debug for Connection {
         if let Some(peer) = self.peer {
             write!(f, " peer={peer}")?;
         }
-        write!(f, " phase={:?} input={} output={}", state.phase, state.input.len(), state.output.len())?;
+        write!(
+            f,
+            " phase={:?} input={} output={}",
+            state.phase,
+            state.input.len(),
+            state.output.len()
+        )?;
         if let Some(lost) = &state.lost {
             write!(f, " lost={lost:?}")?;
         }

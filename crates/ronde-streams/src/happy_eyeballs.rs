@@ -232,7 +232,8 @@ mod tests {
     fn race(attempts: &'static [(u64, bool)]) -> (Result<u16, Vec<u16>>, Vec<String>) {
         let event_loop = EventLoop::builder().clock(SimulatedClock::new()).build().unwrap();
         let log = Log { start: event_loop.time(), lines: Rc::default() };
-        let addresses = (1..).zip(attempts).map(|(port, _)| ([127, 0, 0, 1], port).into()).collect();
+        let addresses =
+            (1..).zip(attempts).map(|(port, _)| ([127, 0, 0, 1], port).into()).collect();
         let attempt = {
             let log = log.clone();
             move |address: SocketAddr| -> Attempt {
@@ -271,8 +272,14 @@ mod tests {
         assert_eq!(
             log,
             [
-                "0 1 starts", "250 2 starts", "500 3 starts", "750 4 starts", "751 4 ends",
-                "751 1 ends", "751 2 ends", "751 3 ends",
+                "0 1 starts",
+                "250 2 starts",
+                "500 3 starts",
+                "750 4 starts",
+                "751 4 ends",
+                "751 1 ends",
+                "751 2 ends",
+                "751 3 ends",
             ]
         );
     }
@@ -282,7 +289,12 @@ mod tests {
         let (outcome, log) = race(&[(100, false), (1000, false), (400, true)]);
         assert_eq!(outcome, Ok(3));
         let expected = [
-            "0 1 starts", "100 1 ends", "100 2 starts", "350 3 starts", "750 3 ends", "750 2 ends",
+            "0 1 starts",
+            "100 1 ends",
+            "100 2 starts",
+            "350 3 starts",
+            "750 3 ends",
+            "750 2 ends",
         ];
         assert_eq!(log, expected);
     }

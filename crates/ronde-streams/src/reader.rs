@@ -353,7 +353,6 @@ impl StreamReader {
     /// # Ok::<(), ronde_loop::RunError>(())
     /// ```
     #[doc(alias = "__aiter__")]
-    #[must_use]
     pub fn lines(&self) -> Lines<'_> {
         Lines::new(self)
     }

@@ -338,7 +338,10 @@ async fn addresses(
     port: u16,
 ) -> Result<Vec<SocketAddr>, ServeError> {
     if host.is_empty() {
-        return Ok(vec![(Ipv4Addr::UNSPECIFIED, port).into(), (Ipv6Addr::UNSPECIFIED, port).into()]);
+        return Ok(vec![
+            (Ipv4Addr::UNSPECIFIED, port).into(),
+            (Ipv6Addr::UNSPECIFIED, port).into(),
+        ]);
     }
     let mut addresses = event_loop
         .getaddrinfo(host, port)

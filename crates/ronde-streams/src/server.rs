@@ -117,7 +117,8 @@ impl Server {
     #[doc(alias = "sockets")]
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
         let listeners = self.shared.listeners.borrow();
-        let address = |listener: &Rc<Source>| SockRef::from(&**listener).local_addr().ok()?.as_socket();
+        let address =
+            |listener: &Rc<Source>| SockRef::from(&**listener).local_addr().ok()?.as_socket();
         listeners.iter().filter_map(address).collect()
     }
 

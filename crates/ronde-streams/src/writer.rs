@@ -150,6 +150,7 @@ impl StreamWriter {
     /// # Examples
     ///
     /// ```
+    /// # #[cfg(unix)] {
     /// # use ronde_loop::EventLoop;
     /// # use ronde_streams::from_socket;
     /// # use std::os::unix::net::UnixStream;
@@ -163,6 +164,7 @@ impl StreamWriter {
     /// assert_eq!(writer.write_buffer_size(), 0);
     /// # drop(theirs);
     /// # })?;
+    /// # }
     /// # Ok::<(), ronde_loop::RunError>(())
     /// ```
     pub async fn flush(&self) -> io::Result<()> {
@@ -180,6 +182,7 @@ impl StreamWriter {
     /// # Examples
     ///
     /// ```
+    /// # #[cfg(unix)] {
     /// # use ronde_loop::EventLoop;
     /// # use ronde_streams::from_socket;
     /// # use std::{io::Read, os::unix::net::UnixStream};
@@ -194,6 +197,7 @@ impl StreamWriter {
     /// theirs.read_to_string(&mut received).unwrap();
     /// assert_eq!(received, "that's all");
     /// # })?;
+    /// # }
     /// # Ok::<(), ronde_loop::RunError>(())
     /// ```
     #[doc(alias = "shutdown")]

@@ -133,7 +133,8 @@ fn a_connection_that_is_given_up_is_closed() {
         let _in_queue: Vec<_> = (0..4)
             .map(|_| {
                 let socket =
-                    socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+                    socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)
+                        .unwrap();
                 socket.set_nonblocking(true).unwrap();
                 let _ = socket.connect(&address.into());
                 socket
@@ -152,9 +153,10 @@ fn a_connection_that_is_given_up_is_closed() {
 #[test]
 fn waiting_for_a_server_to_end_can_be_done_again() {
     run(async {
-        let server = start_server(async |reader, _writer| reader.read(1).await.map(drop), "127.0.0.1", 0)
-            .await
-            .unwrap();
+        let server =
+            start_server(async |reader, _writer| reader.read(1).await.map(drop), "127.0.0.1", 0)
+                .await
+                .unwrap();
         let (_reader, writer) = connect(&server).await.unwrap();
         let wait = {
             let server = server.clone();
@@ -170,9 +172,10 @@ fn waiting_for_a_server_to_end_can_be_done_again() {
 #[test]
 fn serve_forever_closes_the_server_when_cancelled_and_waits_for_its_connections() {
     run(async {
-        let server = start_server(async |reader, _writer| reader.read(1).await.map(drop), "127.0.0.1", 0)
-            .await
-            .unwrap();
+        let server =
+            start_server(async |reader, _writer| reader.read(1).await.map(drop), "127.0.0.1", 0)
+                .await
+                .unwrap();
         let (_reader, writer) = connect(&server).await.unwrap();
         settle().await;
         while server.connections() == 0 {

@@ -42,7 +42,9 @@ fn every_attempt_is_in_the_error() {
 fn a_name_that_does_not_exist_is_told_apart() {
     run(async {
         let error = open_connection("no-such-host.invalid", 80).await.unwrap_err();
-        assert!(matches!(&error, ConnectError::Resolve { host, .. } if host == "no-such-host.invalid"));
+        assert!(
+            matches!(&error, ConnectError::Resolve { host, .. } if host == "no-such-host.invalid")
+        );
         assert!(error.to_string().starts_with("looking up no-such-host.invalid: "), "{error}");
         assert!(error.source().is_some());
     });
@@ -77,7 +79,9 @@ fn what_cannot_be_waited_for_is_refused() {
     run(async {
         let file = tempfile::tempfile().unwrap();
         let error = ronde_streams::from_socket(file).await.unwrap_err();
-        assert!(matches!(&error, ConnectError::Io { source, .. } if source.kind() == ErrorKind::Unsupported));
+        assert!(
+            matches!(&error, ConnectError::Io { source, .. } if source.kind() == ErrorKind::Unsupported)
+        );
         assert!(error.to_string().starts_with("registering a socket with the event loop: "));
         assert_eq!(io::Error::from(error).kind(), ErrorKind::Unsupported);
     });

@@ -1,8 +1,8 @@
 //! Programs that everybody knows, on the other side of the connection.
 
-mod support;
 #[path = "support/certificates.rs"]
 mod certificates;
+mod support;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -112,7 +112,17 @@ fn openssls_server_answers_over_tls() {
         for version in ["-tls1_3", "-tls1_2"] {
             let mut server = start(
                 "openssl",
-                &["s_server", "-accept", "127.0.0.1:0", "-cert", &chain, "-key", &key, "-rev", version],
+                &[
+                    "s_server",
+                    "-accept",
+                    "127.0.0.1:0",
+                    "-cert",
+                    &chain,
+                    "-key",
+                    &key,
+                    "-rev",
+                    version,
+                ],
             );
             let port = port_in_output(&mut server, "ACCEPT 127.0.0.1:");
             let connecting = open_connection("localhost", port).tls(authority().client());
@@ -153,8 +163,18 @@ fn openssls_client_is_answered_over_tls() {
             let mut client = start(
                 "openssl",
                 &[
-                    "s_client", "-connect", &address, "-servername", "localhost", "-CAfile", &roots,
-                    "-verify_return_error", "-verify_hostname", "localhost", "-quiet", version,
+                    "s_client",
+                    "-connect",
+                    &address,
+                    "-servername",
+                    "localhost",
+                    "-CAfile",
+                    &roots,
+                    "-verify_return_error",
+                    "-verify_hostname",
+                    "localhost",
+                    "-quiet",
+                    version,
                 ],
             );
             client.0.stdin.as_mut().unwrap().write_all(b"hello\nworld\n").unwrap();

@@ -158,13 +158,17 @@ fn readline_over_the_limit_takes_the_line_out_and_gives_it_with_the_error() {
         };
         assert_eq!(discarded, "too long\n");
         let error = reader.readline().await.unwrap_err();
-        assert!(matches!(error, ReadError::LimitOverrun { discarded, .. } if discarded == "short\n"));
+        assert!(
+            matches!(error, ReadError::LimitOverrun { discarded, .. } if discarded == "short\n")
+        );
 
         // Without a newline in sight, all goes; the rest of the line comes as the next one.
         reader.feed_data(b"12345");
         let error = reader.readline().await.unwrap_err();
         assert_eq!(error.to_string(), "no separator within the limit of 4 bytes (6 looked at)");
-        assert!(matches!(error, ReadError::LimitOverrun { discarded, .. } if discarded == "!12345"));
+        assert!(
+            matches!(error, ReadError::LimitOverrun { discarded, .. } if discarded == "!12345")
+        );
         reader.feed_data(b"67\n");
         assert_eq!(reader.readline().await.unwrap(), "67\n");
     });
@@ -210,7 +214,9 @@ fn lines_are_a_stream_and_end_after_a_failure() {
         reader.set_exception(ErrorKind::ConnectionReset.into());
         let lines: Vec<_> = futures_lite::StreamExt::collect(reader.lines()).await;
         assert_eq!(lines[0].as_ref().unwrap(), "one\n");
-        assert!(matches!(&lines[1], Err(ReadError::Io(e)) if e.kind() == ErrorKind::ConnectionReset));
+        assert!(
+            matches!(&lines[1], Err(ReadError::Io(e)) if e.kind() == ErrorKind::ConnectionReset)
+        );
         assert_eq!(lines.len(), 2);
     });
 }
@@ -295,7 +301,11 @@ fn a_waiting_reader_hears_of_the_close_of_its_own_side() {
             let ((reader, writer), _theirs) = half_pair().await;
             let reading = spawn(async move { reader.read(1).await });
             settle().await;
-            if abort { writer.abort() } else { writer.close() }
+            if abort {
+                writer.abort()
+            } else {
+                writer.close()
+            }
             assert!(reading.await.unwrap().unwrap().is_empty());
         }
     });
@@ -306,7 +316,8 @@ fn a_peer_that_sends_without_end_leaves_the_loop_to_others() {
     run(async {
         let ((reader, _w), theirs) = half_pair().await;
         let sender = std::thread::spawn(move || while (&theirs).write_all(&[0; 65536]).is_ok() {});
-        let reading = spawn(async move { while !reader.read(1 << 20).await.unwrap().is_empty() {} });
+        let reading =
+            spawn(async move { while !reader.read(1 << 20).await.unwrap().is_empty() {} });
         for _ in 0..100 {
             ronde_loop::yield_now().await;
         }
@@ -339,6 +350,7 @@ fn the_reader_is_an_async_read_and_an_async_buf_read() {
     });
 }
 
+#[cfg(unix)]
 #[test]
 fn a_unix_socket_will_do_too() {
     run(async {

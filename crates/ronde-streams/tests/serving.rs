@@ -8,7 +8,9 @@ use std::net::TcpListener;
 use std::rc::Rc;
 
 use ronde_loop::{EventLoop, current_task, get_running_loop, yield_now};
-use ronde_streams::{ServeError, StartServer, StreamReader, StreamWriter, open_connection, start_server};
+use ronde_streams::{
+    ServeError, StartServer, StreamReader, StreamWriter, open_connection, start_server,
+};
 use support::{Reports, connect, run, settle, spawn};
 
 async fn echo(reader: StreamReader, writer: StreamWriter) {
@@ -92,7 +94,10 @@ fn failures_of_handlers_are_reported_and_close_their_connection_only() {
             settle().await;
             let reported = reports.take();
             assert_eq!(reported.len(), 1, "{reported:?}");
-            assert!(reported[0].contains(expected) && reported[0].contains("conn 127.0.0.1:"), "{reported:?}");
+            assert!(
+                reported[0].contains(expected) && reported[0].contains("conn 127.0.0.1:"),
+                "{reported:?}"
+            );
         }
         other_writer.write("still here\n");
         assert_eq!(other.readline().await.unwrap(), "still here\n");
@@ -106,7 +111,9 @@ fn an_address_in_use_is_named() {
         let address = taken.local_addr().unwrap();
         let error = start_server(echo, "127.0.0.1", address.port()).await.unwrap_err();
         assert_eq!(error.to_string(), format!("listening on {address}: Address already in use"));
-        assert!(matches!(&error, ServeError::Bind { source, .. } if source.kind() == ErrorKind::AddrInUse));
+        assert!(
+            matches!(&error, ServeError::Bind { source, .. } if source.kind() == ErrorKind::AddrInUse)
+        );
         assert!(std::error::Error::source(&error).is_some());
         assert_eq!(std::io::Error::from(error).kind(), ErrorKind::AddrInUse);
 
@@ -159,6 +166,7 @@ fn a_port_can_be_used_again_at_once() {
     });
 }
 
+#[cfg(unix)]
 #[test]
 fn a_unix_listener_will_do_too() {
     run(async {
@@ -203,7 +211,11 @@ fn clients_can_be_closed_and_aborted() {
             reader.readexactly(1).await.unwrap();
             assert_eq!(server.connections(), 1);
             server.close();
-            if abort { server.abort_clients() } else { server.close_clients() }
+            if abort {
+                server.abort_clients()
+            } else {
+                server.close_clients()
+            }
             assert!(reader.read(1).await.unwrap().is_empty());
             server.wait_closed().await;
         }
@@ -263,7 +275,8 @@ fn a_client_that_is_gone_before_it_is_accepted_does_no_harm() {
     run(async {
         let server = start_server(echo, "127.0.0.1", 0).await.unwrap();
         for _ in 0..10 {
-            let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+            let socket =
+                socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
             socket.connect(&server.local_addrs()[0].into()).unwrap();
             socket.set_linger(Some(std::time::Duration::ZERO)).unwrap();
         }

@@ -567,10 +567,10 @@ macro_rules! gather_tuple {
 }
 
 /// Takes the failure out of a child that failed, and leaves any other as it is.
-fn failed<T, E: From<TaskError>>(child: &Child<Result<T, E>>) -> Result<(), E>
+fn failed<T, E>(child: &Child<Result<T, E>>) -> Result<(), E>
 where
     T: 'static,
-    E: 'static,
+    E: From<TaskError> + 'static,
 {
     let task = child.task();
     if task.failed() || task.cancelled() { child.take_result()?.map(drop) } else { Ok(()) }

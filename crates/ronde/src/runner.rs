@@ -173,8 +173,13 @@ impl Runner {
 }
 
 /// A task that failed while it was being cancelled at the end has nobody to tell.
+///
+/// Only a panic is looked at here. An `Err` is left as it is, so that it is reported with its type
+/// when the task is dropped, unless somebody has a look at it until then.
 fn report_failure(event_loop: &LoopHandle, task: &TaskRef) {
-    if let Ok(Some(panic)) = task.exception() {
+    if task.panicked()
+        && let Ok(Some(panic)) = task.exception()
+    {
         let mut context = ExceptionContext::new(
             "a task failed while it was cancelled at the end of the program",
             Failure::Panic(panic),

@@ -144,8 +144,10 @@ fn a_leftover_that_fails_while_it_is_cancelled_is_reported() {
     let reports = log.take();
     assert_eq!(reports.len(), 2, "{reports:#?}");
     assert!(
-        reports.iter().any(|report| report.contains("'clumsy'")
-            && report.contains("panicked: while cleaning up")),
+        reports
+            .iter()
+            .any(|report| report.contains("'clumsy'")
+                && report.contains("panicked: while cleaning up")),
         "{reports:#?}"
     );
     assert!(

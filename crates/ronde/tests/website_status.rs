@@ -145,7 +145,7 @@ fn a_host_that_is_not_there_is_told_in_plain_words() {
 fn a_peer_that_is_no_web_server_is_told_in_plain_words() {
     let headers = "X: y\r\n".repeat(200);
     let cases: &[(&str, &str)] = &[
-        ("", "error: the server closed the connection before it sent a reply"),
+        ("", "error: the server closed the connection before a reply came"),
         ("HTTP/1.1 2", "error: the server closed the connection in the middle of the status line"),
         (
             "HTTP/1.1 200 OK\r\nServer: x",
@@ -194,6 +194,19 @@ fn a_peer_that_is_no_web_server_is_told_in_plain_words() {
 
     let run = website_status(&[format!("https://{}/", replying(""))]);
     assert_eq!(run.results(), ["error: the peer ended the connection during the handshake"]);
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // A socket that is closed with something unread resets its connection.
+    serve_each(listener, |stream| {
+        let _ = stream.peek(&mut [0]);
+    });
+    let run = website_status(&[format!("http://{address}/"), format!("https://{address}/")]);
+    let broken = [
+        "error: the connection broke before a reply came: connection reset",
+        "error: the connection broke during the TLS handshake: connection reset",
+    ];
+    assert_eq!(run.results(), broken);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::rc::Rc;
 
-use ronde_context::{Awaited, CancelStep, CancelledError, Wait, cancel};
+use ronde_context::{Awaited, CancelStep, CancelledError, Origin, Wait, cancel};
 
 use super::record::{FORWARDED, Header, REQUESTED, Record, STICKY, State};
 use crate::current::{self, Entered};
@@ -102,9 +102,12 @@ impl Header {
         let passed_on = !self.flags.any(REQUESTED);
         let requested = self.requested.take();
         self.flags.clear(REQUESTED | STICKY | FORWARDED);
-        // If what the task waited for is itself cancelled, that is the error which arrives.
+        // If what the task waited for is itself cancelled, that is the error which arrives. It is the
+        // task's own all the same, also if a scope in here has cancelled the same thing since.
         let target = waited.and_then(Wait::target);
+        let origin = requested.as_ref().map_or(Origin::Request, CancelledError::origin);
         let through = target.and_then(|target| target.take_cancelled());
+        let through = through.map(|error| error.with_origin(origin));
         if through.is_some() || !passed_on {
             return through.or(requested);
         }

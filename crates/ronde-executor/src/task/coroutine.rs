@@ -1,6 +1,6 @@
 //! The coroutine of a task, and one step of it.
 
-use std::any::Any;
+use std::any::{Any, type_name};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use ronde_context::executor::{Frame, Handler, Step, arm, enter, leave};
 use ronde_context::{CancelledError, Origin, Wait};
 
-use super::record::{ABANDONED, FORWARDED, REQUESTED, Record, STARTED, coroutine_name};
+use super::record::{ABANDONED, FORWARDED, Header, REQUESTED, Record, STARTED};
 use super::reference::TaskRef;
 use crate::current;
 use crate::error::{PanicError, TaskError};
@@ -29,10 +29,11 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let record = Record::new(executor, coroutine_name::<F>(), created_at);
+    let record = Record::new(executor, type_name::<F>(), created_at);
     record.header.index.set(executor.tasks.borrow_mut().insert(TaskRef::new(record.clone())));
     let coroutine = Coroutine {
         record: Some(record.clone()),
+        reference: Some(TaskRef::new(record.clone())),
         boundary: Handler::boundary(),
         future: Some(future),
     };
@@ -44,6 +45,9 @@ pin_project! {
     struct Coroutine<F: Future> {
         // `None` once the task is done.
         record: Option<Rc<Record<F::Output>>>,
+        // A handle to the task. While it is polled, that is the thread's current task, and here is
+        // the one that was current before.
+        reference: Option<TaskRef>,
         // The outermost handler.
         boundary: Handler,
         // `None` once the task is done.
@@ -62,25 +66,47 @@ where
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(record) = self.record.clone() else { return Poll::Ready(()) };
-        let waited = record.header.waiting.take();
-        let previous_task = current::replace_task(Some(TaskRef::new(record.clone())));
+        let this = self.as_mut().project();
+        let Some(record) = &*this.record else { return Poll::Ready(()) };
+        let mut waited = record.header.waiting.take();
+        current::swap_task(this.reference);
         let previous = enter();
-        let step = self.as_mut().step(&record, waited.as_ref(), cx);
-        let frame = leave(previous);
-        // The last handle to the previous task can't be this one; the loop has its own.
-        drop(current::replace_task(previous_task));
+        let step = step(record, this.boundary, this.future, &mut waited, cx);
+        let frame = leave(previous, |wait| *record.header.waiting.borrow_mut() = Some(wait));
+        current::swap_task(this.reference);
 
+        if step.is_none() && frame.is_none() && !record.header.flags.any(REQUESTED | FORWARDED) {
+            // By far the most frequent end of a step.
+            return Poll::Pending;
+        }
+        self.settle(step, waited, frame, cx)
+    }
+}
+
+impl<F> Coroutine<F>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    /// Ends the task, or suspends it while a cancellation is about.
+    fn settle(
+        mut self: Pin<&mut Self>,
+        step: Option<Result<Step<F::Output>, Panic>>,
+        waited: Option<Wait>,
+        frame: Option<Box<Frame>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let Some(record) = self.as_mut().project().record.clone() else { return Poll::Ready(()) };
         // Here, too, code of others runs: values are dropped, and what the task waits for is asked
         // to cancel. Whatever happens, a task that is polled ends or is suspended.
         let settled = catch_unwind(AssertUnwindSafe(|| match step {
-            Ok(Step::Pending) => {
+            None | Some(Ok(Step::Pending)) => {
                 record.suspend(waited, frame, cx);
                 None
             }
-            Ok(Step::Returned(value)) => Some(record.returned(value, frame)),
-            Ok(Step::Cancelled(error)) => Some(Err(TaskError::Cancelled(error))),
-            Err(panic) => Some(Err(TaskError::Panicked(PanicError::of(panic)))),
+            Some(Ok(Step::Returned(value))) => Some(record.returned(value, frame)),
+            Some(Ok(Step::Cancelled(error))) => Some(Err(TaskError::Cancelled(error))),
+            Some(Err(panic)) => Some(Err(TaskError::Panicked(PanicError::of(panic)))),
         }));
         let outcome = match settled {
             Ok(None) => return Poll::Pending,
@@ -91,52 +117,13 @@ where
 
         // This may be the last of a task that nobody kept, and the end of its value. `async-task`
         // would abort the process if that panicked inside it.
-        self.project().record.take();
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(move || drop(record))) {
+        let this = self.project();
+        let last = (record, this.record.take(), this.reference.take());
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(move || drop(last))) {
             let failure = Failure::Panic(PanicError::of(panic));
             current::report(&ExceptionContext::new("the result of a task panicked", failure));
         }
         Poll::Ready(())
-    }
-}
-
-impl<F> Coroutine<F>
-where
-    F: Future + 'static,
-    F::Output: 'static,
-{
-    /// Polls the coroutine, or delivers a cancellation to it. Once it is over, it is dropped.
-    fn step(
-        self: Pin<&mut Self>,
-        record: &Record<F::Output>,
-        waited: Option<&Wait>,
-        cx: &mut Context<'_>,
-    ) -> Result<Step<F::Output>, Panic> {
-        let mut this = self.project();
-        let header = &record.header;
-        if header.flags.any(REQUESTED | FORWARDED | ABANDONED) {
-            let abandoned = header.flags.any(ABANDONED);
-            let due = catch_unwind(AssertUnwindSafe(|| header.take_due(waited)))?;
-            if abandoned || (due.is_some() && !header.flags.any(STARTED)) {
-                // Before its first step, or at the end of the executor, a coroutine isn't polled.
-                let error =
-                    due.unwrap_or_else(|| CancelledError::default().with_origin(Origin::Shutdown));
-                catch_unwind(AssertUnwindSafe(|| this.boundary.drop_body(this.future)))?;
-                return Ok(Step::Cancelled(error));
-            }
-            if let Some(error) = due {
-                arm(error);
-            }
-        }
-        header.flags.set(STARTED);
-
-        let step =
-            catch_unwind(AssertUnwindSafe(|| this.boundary.poll_body(this.future.as_mut(), cx)));
-        if !matches!(step, Ok(Step::Pending)) {
-            // Frames are gone before anybody hears of the outcome, as after unwinding.
-            catch_unwind(AssertUnwindSafe(|| this.future.set(None)))?;
-        }
-        step
     }
 
     /// Drops the coroutine after a panic outside its poll. Of two panics the first is the one.
@@ -149,11 +136,87 @@ where
     }
 }
 
+/// How a step begins.
+enum Delivery {
+    /// The coroutine is to be polled, and finds the cancellation armed if there is one.
+    Poll,
+    /// The coroutine isn't to be polled any more.
+    Drop(CancelledError),
+}
+
+/// A step begins, and there is, or was, a cancellation about.
+#[cold]
+fn deliver(header: &Header, waited: Option<&Wait>) -> Result<Delivery, Panic> {
+    let abandoned = header.flags.any(ABANDONED);
+    let due = catch_unwind(AssertUnwindSafe(|| header.take_due(waited)))?;
+    Ok(match due {
+        // Before its first step, or at the end of the executor, a coroutine isn't polled.
+        Some(error) if abandoned || !header.flags.any(STARTED) => Delivery::Drop(error),
+        None if abandoned => {
+            Delivery::Drop(CancelledError::default().with_origin(Origin::Shutdown))
+        }
+        Some(error) => {
+            arm(error);
+            Delivery::Poll
+        }
+        None => Delivery::Poll,
+    })
+}
+
+/// Polls the coroutine, or delivers a cancellation to it. `None` if it is suspended. Once it is
+/// over, it is dropped.
+#[inline]
+fn step<F: Future>(
+    record: &Record<F::Output>,
+    boundary: &mut Handler,
+    mut future: Pin<&mut Option<F>>,
+    waited: &mut Option<Wait>,
+    cx: &mut Context<'_>,
+) -> Option<Result<Step<F::Output>, Panic>> {
+    let header = &record.header;
+    if header.flags.any(REQUESTED | FORWARDED | ABANDONED) {
+        match deliver(header, waited.as_ref()) {
+            Ok(Delivery::Poll) => {}
+            Ok(Delivery::Drop(error)) => {
+                let dropped = catch_unwind(AssertUnwindSafe(|| boundary.drop_body(future)));
+                return Some(dropped.map(|()| Step::Cancelled(error)));
+            }
+            Err(panic) => return Some(Err(panic)),
+        }
+    }
+    header.flags.set(STARTED);
+
+    // A step that is the end is written here; one that isn't, which most are, moves nothing.
+    let mut end = None;
+    let polled = catch_unwind(AssertUnwindSafe(|| {
+        match boundary.poll_body(future.as_mut(), cx) {
+            Step::Pending => {}
+            step => end = Some(step),
+        }
+        // This may be the last of what the task has waited for, and that may panic, too.
+        if !header.flags.any(FORWARDED) {
+            drop(waited.take());
+        }
+    }));
+    if polled.is_ok() && end.is_none() {
+        return None;
+    }
+    // Frames are gone before anybody hears of the outcome, as after unwinding.
+    let dropped = catch_unwind(AssertUnwindSafe(|| future.set(None)));
+    Some(match polled.and(dropped) {
+        Ok(()) => Ok(end.unwrap_or(Step::Pending)),
+        Err(panic) => match catch_unwind(AssertUnwindSafe(|| drop(end))) {
+            // Of two panics the first is the one.
+            Ok(()) | Err(_) => Err(panic),
+        },
+    })
+}
+
 impl<T: 'static> Record<T> {
-    fn suspend(&self, waited: Option<Wait>, frame: Frame, cx: &Context<'_>) {
+    fn suspend(&self, waited: Option<Wait>, frame: Option<Box<Frame>>, cx: &Context<'_>) {
         let header = &self.header;
-        *header.waiting.borrow_mut() = frame.waiting;
-        if let Some(error) = frame.returned
+        let Frame { returned, poll_again, .. } = frame.map_or_else(Frame::default, |frame| *frame);
+        if let Some(error) = returned
             && !header.flags.any(REQUESTED)
         {
             *header.requested.borrow_mut() = Some(error);
@@ -165,15 +228,15 @@ impl<T: 'static> Record<T> {
                 cx.waker().wake_by_ref();
             }
         }
-        if frame.poll_again {
+        if poll_again {
             cx.waker().wake_by_ref();
         }
     }
 
     /// A task that was asked to cancel and returns before its next suspension is cancelled, and
     /// its value is lost; but an `Err` wins. So it is in asyncio.
-    fn returned(&self, value: T, frame: Frame) -> Result<T, TaskError> {
-        match self.header.take_request().or(frame.returned) {
+    fn returned(&self, value: T, frame: Option<Box<Frame>>) -> Result<T, TaskError> {
+        match self.header.take_request().or_else(|| frame?.returned) {
             Some(error) if !is_err(&value) => Err(TaskError::Cancelled(error)),
             _ => Ok(value),
         }

@@ -26,30 +26,34 @@ pub(crate) struct Record<T> {
 }
 
 /// The part of a record that doesn't depend on the type of the result.
+///
+/// What every step touches comes first, to be in one cache line.
+#[repr(C)]
 pub(crate) struct Header {
-    pub(crate) number: u64,
-    pub(crate) executor: Weak<Shared>,
-    pub(crate) coroutine: &'static str,
-    pub(crate) created_at: &'static Location<'static>,
-    /// `None` means `Task-<number>`, which is only put together when somebody asks.
-    pub(crate) name: RefCell<Option<Rc<str>>>,
     pub(crate) state: Cell<State>,
     pub(crate) flags: Flags,
     /// How many cancellations were asked for and not taken back.
     pub(crate) cancelling: Cell<u32>,
-    /// Where the task is in `Shared::tasks`.
-    pub(crate) index: Cell<usize>,
-    /// Invariant: `Some` while `REQUESTED` is set, and else only while `FORWARDED` is: then it is
-    /// what was passed on.
-    pub(crate) requested: RefCell<Option<CancelledError>>,
     /// What the coroutine is suspended on. Invariant: `None` once done, lest a chain of finished
     /// tasks hold one another and be dropped by recursion.
     pub(crate) waiting: RefCell<Option<Wait>>,
     /// Wakes the task. It keeps the allocation of the coroutine alive until the task is done.
     pub(crate) waker: RefCell<Option<Waker>>,
+    /// Invariant: `Some` while `REQUESTED` is set, and else only while `FORWARDED` is: then it is
+    /// what was passed on.
+    pub(crate) requested: RefCell<Option<CancelledError>>,
+    pub(crate) listeners: RefCell<Listeners<DoneCallback>>,
     /// Why there is no value. Invariant: `Some` exactly in the states `Cancelled` and `Panicked`.
     pub(crate) error: RefCell<Option<TaskError>>,
-    pub(crate) listeners: RefCell<Listeners<DoneCallback>>,
+    pub(crate) number: u64,
+    pub(crate) executor: Weak<Shared>,
+    /// Where the task is in `Shared::tasks`.
+    pub(crate) index: Cell<usize>,
+    /// The type of the coroutine. Trimmed only when somebody asks: spawning is hot.
+    pub(crate) coroutine_type: &'static str,
+    pub(crate) created_at: &'static Location<'static>,
+    /// `None` means `Task-<number>`, which is only put together when somebody asks.
+    pub(crate) name: RefCell<Option<Rc<str>>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,14 +128,14 @@ impl<T: 'static> AnyTask for Record<T> {
 impl<T: 'static> Record<T> {
     pub(crate) fn new(
         executor: &Rc<Shared>,
-        coroutine: &'static str,
+        coroutine_type: &'static str,
         created_at: &'static Location<'static>,
     ) -> Rc<Self> {
         Rc::new(Self {
             header: Header {
                 number: executor.next_task_number(),
                 executor: Rc::downgrade(executor),
-                coroutine,
+                coroutine_type,
                 created_at,
                 name: RefCell::new(None),
                 state: Cell::new(State::Pending),
@@ -227,6 +231,11 @@ impl Header {
         taken
     }
 
+    /// The name of the coroutine: an `async` block's type is a closure of the function it is in.
+    pub(crate) fn coroutine(&self) -> &'static str {
+        self.coroutine_type.trim_end_matches("::{{closure}}")
+    }
+
     pub(crate) fn name(&self) -> Rc<str> {
         match &*self.name.borrow() {
             Some(name) => name.clone(),
@@ -246,7 +255,7 @@ impl Header {
             State::Cancelled => "cancelled",
             State::Returned | State::Panicked => "finished",
         };
-        write!(f, "<Task {state} name='{}' coro=<{}>", self.name(), self.coroutine)?;
+        write!(f, "<Task {state} name='{}' coro=<{}>", self.name(), self.coroutine())?;
         write!(f, " created at {}", self.created_at)?;
         let waiting = self.waiting.borrow().clone();
         if let Some(waiting) = waiting {
@@ -260,11 +269,6 @@ impl Header {
         }
         f.write_str(">")
     }
-}
-
-/// The short name of a coroutine: an `async` block's type is a closure of the function it is in.
-pub(crate) fn coroutine_name<F>() -> &'static str {
-    type_name::<F>().trim_end_matches("::{{closure}}")
 }
 
 impl<T> Drop for Record<T> {

@@ -6,12 +6,14 @@ use std::hash::{Hash, Hasher};
 use std::panic::Location;
 use std::rc::Rc;
 
+use ronde_context::executor::uncancelled;
 use ronde_context::{Awaited, CancelledError, Wait, cancel, no_longer_waiting_for};
 
 use super::join::JoinRef;
 use super::record::{ABANDONED, AnyTask, Header, OBSERVED, State};
 use crate::batch::Entry;
 use crate::callback::Handle;
+use crate::current;
 use crate::error::{InvalidStateError, PanicError, TaskError};
 use crate::listeners::{CallbackId, Listener};
 
@@ -92,12 +94,17 @@ impl TaskRef {
     ///
     /// When none is left, a request that hasn't been delivered is withdrawn, unless the task was
     /// suspended when it was made: then, as in asyncio, it has already hit what the task waits for.
+    /// One that the task has caught counts as dealt with: a timeout around the caller that is up
+    /// later is a timeout, and no longer that cancellation.
     pub fn uncancel(&self) -> u32 {
         let header = self.header();
         let left = header.cancelling.get().saturating_sub(1);
         header.cancelling.set(left);
         if left == 0 {
             header.withdraw();
+            if current::is_current_task(|current| current == self) {
+                uncancelled();
+            }
         }
         left
     }
@@ -158,7 +165,7 @@ impl TaskRef {
 
     /// The type of the task's coroutine, which names the function that it comes from.
     pub fn coroutine(&self) -> &'static str {
-        self.header().coroutine
+        self.header().coroutine()
     }
 
     /// Where the task was created.

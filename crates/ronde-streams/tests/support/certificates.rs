@@ -1,5 +1,7 @@
 //! Certificates for the tests.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
 use std::sync::OnceLock;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};

@@ -20,7 +20,7 @@ Options:
   --timeout SECONDS   How long a check may take, and half of that for the TLS
                       handshake (default: 10; own sites: 1)
   --concurrency N     How many checks may run at once (default: 100)
-  --cafile PEM        Trust the certificate authorities in this file
+  --cafile PEM        Trust only the certificate authorities in this file
   --help              Print this text
 
 Exit status: 0 if all sites have answered, whatever they said; 1 if one has not;

@@ -185,7 +185,7 @@ impl fmt::Display for ReplyError {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Start => "before it sent a reply",
+            Self::Start => "before a reply came",
             Self::StatusLine => "in the middle of the status line",
             Self::Headers => "in the middle of the headers",
         })

@@ -13,7 +13,12 @@ use crate::Bench;
 
 pub(crate) const BENCHES: &[Bench] = &[
     Bench { name: "tcp echo, 1 connection", count: 20_000, ronde: ronde::<1>, tokio: tokio::<1> },
-    Bench { name: "tcp echo, 64 connections", count: 64_000, ronde: ronde::<64>, tokio: tokio::<64> },
+    Bench {
+        name: "tcp echo, 64 connections",
+        count: 64_000,
+        ronde: ronde::<64>,
+        tokio: tokio::<64>,
+    },
 ];
 
 const MESSAGE: usize = 64;
@@ -58,7 +63,7 @@ fn client(
 fn ronde<const CONNECTIONS: usize>(count: u32) -> Duration {
     ronde::run(async move {
         let server = ronde::start_server(
-            async |mut reader: ronde::StreamReader, writer: ronde::StreamWriter| {
+            async |reader: ronde::StreamReader, writer: ronde::StreamWriter| {
                 loop {
                     let message = reader.read(4096).await?;
                     if message.is_empty() {

@@ -9,8 +9,18 @@ pub(crate) const BENCHES: &[Bench] = &[
     Bench { name: "spawn 1000, join all", count: 200_000, ronde: ronde_many, tokio: tokio_many },
     Bench { name: "yield, 1 task", count: 1_000_000, ronde: ronde_yield, tokio: tokio_yield },
     Bench { name: "yield, 100 tasks", count: 1_000_000, ronde: ronde_yields, tokio: tokio_yields },
-    Bench { name: "timer created and dropped", count: 500_000, ronde: ronde_timer, tokio: tokio_timer },
-    Bench { name: "timeout around a ready task", count: 300_000, ronde: ronde_timeout, tokio: tokio_timeout },
+    Bench {
+        name: "timer created and dropped",
+        count: 500_000,
+        ronde: ronde_timer,
+        tokio: tokio_timer,
+    },
+    Bench {
+        name: "timeout around a ready task",
+        count: 300_000,
+        ronde: ronde_timeout,
+        tokio: tokio_timeout,
+    },
 ];
 
 fn ronde_spawn(count: u32) -> Duration {

@@ -92,10 +92,10 @@ impl Activation {
                 self.try_(body, handlers, finally).await
             }
             Stmt::Sleep { ms } => {
-                let body = async { Ok(sleep(duration(*ms)).await) };
+                let body = without_result(sleep(duration(*ms)));
                 self.op(&format!("sleep {ms}"), body).await
             }
-            Stmt::Yield {} => self.op("yield", async { Ok(yield_now().await) }).await,
+            Stmt::Yield {} => self.op("yield", without_result(yield_now())).await,
             Stmt::Call { coro } => {
                 let body = coroutine(self.rt.clone(), coro.clone());
                 self.op(&format!("call {coro}"), body).await
@@ -204,4 +204,10 @@ impl Activation {
 /// Catches a cancellation, to be handled like other exceptions.
 pub(crate) async fn catch(body: impl Future<Output = Run>) -> Run {
     catch_cancelled(body).await.map_err(Exc::Cancelled)?
+}
+
+/// An operation that gives no value and raises nothing but a cancellation.
+async fn without_result(operation: impl Future<Output = ()>) -> Outcome {
+    operation.await;
+    Ok(Value::Ok)
 }

@@ -77,12 +77,6 @@ impl fmt::Display for Exc {
     }
 }
 
-impl From<()> for Value {
-    fn from((): ()) -> Self {
-        Value::Ok
-    }
-}
-
 impl From<Vec<Value>> for Value {
     fn from(values: Vec<Value>) -> Self {
         Value::List(values)

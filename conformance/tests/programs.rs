@@ -8,8 +8,6 @@ use ronde_conformance::{Program, run, unsupported};
 /// Programs whose trace is meant to be another one, and why.
 const DEVIATIONS: &[(&str, &str)] = &[
     ("cancel_uncancel_undelivered", UNCANCEL),
-    ("timeout_zero", ZERO),
-    ("wait_for_zero", ZERO),
     ("iter_wait_for_zero", ZERO),
     ("iter_wait_for", WAIT_FOR),
     ("iter_cancel_wait_for", WAIT_FOR),
@@ -18,8 +16,7 @@ const DEVIATIONS: &[(&str, &str)] = &[
 ];
 
 const UNCANCEL: &str = "as in Python 3.13, `uncancel` withdraws a request that isn't delivered yet";
-const ZERO: &str = "what goes on at the moment of its deadline goes on, and may finish; so a task \
-                    has its first step even if there is no time to wait for it";
+const ZERO: &str = "with no time at all, a task is cancelled without a turn in between";
 const WAIT_FOR: &str = "as in Python 3.12, `wait_for` is a timeout in the calling task: it takes \
                         fewer turns, and what a task that was cancelled returns is the result";
 

@@ -372,8 +372,13 @@ pub(crate) fn take_armed_for(me: HandlerId) -> Option<CancelledError> {
 
 /// Stops delivering: the handler whose turn it was has finished. The cancellation becomes a
 /// request again, to be delivered at the task's next suspension.
+///
+/// Outside every task and scope nobody delivers it, and it is gone.
 pub(crate) fn give_back(error: CancelledError) {
     REGISTERS.with(|registers| {
+        if !registers.in_task.get() && !registers.in_scope.get() {
+            return;
+        }
         let mut returned = registers.returned.take();
         returned.push(error);
         registers.returned.set(returned);
@@ -386,7 +391,9 @@ pub(crate) fn take_returned(mine: impl Fn(&CancelledError) -> bool) -> Option<Ca
     REGISTERS.with(|registers| {
         let mut returned = registers.returned.take();
         let found = returned.iter().position(mine).map(|index| returned.remove(index));
-        registers.returned.set(returned);
+        if !returned.is_empty() {
+            registers.returned.set(returned);
+        }
         found
     })
 }
@@ -466,6 +473,11 @@ impl Drop for Apart {
     fn drop(&mut self) {
         drop(take_waiting());
         set_waiting(self.siblings.take());
-        REGISTERS.with(|registers| registers.in_scope.set(self.in_scope));
+        REGISTERS.with(|registers| {
+            registers.in_scope.set(self.in_scope);
+            if !self.in_scope && !registers.in_task.get() {
+                registers.returned.take();
+            }
+        });
     }
 }

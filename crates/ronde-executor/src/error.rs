@@ -28,6 +28,16 @@ pub enum TaskError {
 /// # In asyncio
 ///
 /// `asyncio.InvalidStateError`; `AwaitsItself` is a `RuntimeError` there.
+///
+/// # Examples
+///
+/// ```
+/// # use ronde_executor::{Executor, InvalidStateError, TaskError};
+/// let executor = Executor::new(|| {});
+/// let task = executor.spawn(async {});
+/// let Err(TaskError::InvalidState(error)) = task.result() else { panic!() };
+/// assert_eq!(error, InvalidStateError::Pending);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidStateError {

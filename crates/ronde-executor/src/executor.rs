@@ -23,19 +23,51 @@ use crate::task::{Task, TaskRef};
 /// It never waits: [`run_batch`](Self::run_batch) returns when the batch is done, and a loop around
 /// it decides what to do when nothing is ready. See the [crate's documentation](crate).
 ///
-/// Cloning it gives another handle to the same executor.
+/// Cloning it gives another handle to the same executor. Dropping the last one
+/// [closes](Self::close) it. A task that holds a handle to its own executor keeps it alive, and so
+/// itself: give it a [`WeakExecutor`], or close the executor by hand.
+///
+/// # Examples
+///
+/// ```
+/// use ronde_executor::Executor;
+///
+/// let executor = Executor::new(|| {});
+/// let task = executor.spawn(async { "a task" });
+/// executor.call_soon(|| println!("a callback"));
+/// assert_eq!(executor.run_batch(), 2);
+/// assert_eq!(task.result().unwrap(), "a task");
+/// ```
 #[derive(Clone)]
 pub struct Executor {
     pub(crate) shared: Rc<Shared>,
 }
 
 /// A handle that doesn't keep the executor alive.
+///
+/// ```
+/// # use ronde_executor::Executor;
+/// let executor = Executor::new(|| {});
+/// let weak = executor.downgrade();
+/// assert!(weak.upgrade().is_some());
+/// drop(executor);
+/// assert!(weak.upgrade().is_none());
+/// ```
 #[derive(Clone)]
 pub struct WeakExecutor {
     shared: Weak<Shared>,
 }
 
 /// Counts for debugging and for tests.
+///
+/// ```
+/// # use ronde_executor::Executor;
+/// let executor = Executor::new(|| {});
+/// executor.spawn(std::future::pending::<()>()).detach();
+/// executor.run_batch();
+/// let statistics = executor.statistics();
+/// assert_eq!((statistics.tasks, statistics.ready), (1, 0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {
@@ -147,6 +179,18 @@ impl Executor {
     /// Makes this the current executor of the thread while `f` runs.
     ///
     /// Wake-ups from inside `f` go straight to the ready queue.
+    ///
+    /// ```
+    /// # use ronde_executor::{Executor, Promise};
+    /// # let executor = Executor::new(|| {});
+    /// let promise = Promise::new();
+    /// let task = executor.spawn(promise.clone().into_future());
+    /// executor.run_batch();
+    /// executor.enter(|| promise.set_result(1)).unwrap();
+    /// assert_eq!(executor.ready(), 1);
+    /// # executor.run_batch();
+    /// # assert!(task.done());
+    /// ```
     pub fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
         if current::with_executor(|current| Rc::ptr_eq(current, &self.shared)) == Some(true) {
             return f();
@@ -206,6 +250,21 @@ impl Executor {
     /// [`ExceptionContext::report`].
     ///
     /// A handler that panics is reported itself, and changes nothing else.
+    ///
+    /// ```
+    /// # use ronde_executor::Executor;
+    /// use std::{cell::RefCell, rc::Rc};
+    ///
+    /// let executor = Executor::new(|| {});
+    /// let failures = Rc::new(RefCell::new(Vec::new()));
+    /// let seen = failures.clone();
+    /// executor.set_exception_handler(Some(Rc::new(move |context| {
+    ///     seen.borrow_mut().push(context.message.clone());
+    /// })));
+    /// executor.spawn(async { Err::<(), _>("nobody looks") }).detach();
+    /// executor.run_batch();
+    /// assert_eq!(failures.take(), ["the failure of task 'Task-1' was never looked at"]);
+    /// ```
     pub fn set_exception_handler(&self, handler: Option<ExceptionHandler>) {
         let _previous = self.shared.exception_handler.replace(handler);
     }
@@ -224,6 +283,15 @@ impl Executor {
     ///
     /// The hard end: coroutines are dropped where they are suspended, and nothing in them can wait.
     /// Cancel the tasks and await them first.
+    ///
+    /// ```
+    /// # use ronde_executor::Executor;
+    /// let executor = Executor::new(|| {});
+    /// let task = executor.spawn(std::future::pending::<()>());
+    /// executor.close();
+    /// assert!(task.cancelled());
+    /// assert!(executor.remote().call_soon_threadsafe(|| {}).is_err());
+    /// ```
     ///
     /// # Panics
     ///

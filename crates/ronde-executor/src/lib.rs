@@ -54,6 +54,7 @@ mod listeners;
 mod promise;
 mod remote;
 mod spawn;
+mod sync;
 mod task;
 
 pub use callback::Handle;

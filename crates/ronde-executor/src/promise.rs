@@ -107,7 +107,22 @@ impl<T: 'static> Promise<T> {
     ///
     /// `on_cancel` is asked whenever the promise, while it is pending, would be cancelled. It says
     /// where the cancellation goes; that should, in the end, set the promise. This is how one makes
-    /// things like `gather`, which passes a cancellation on to all its children.
+    /// things like `gather`, which passes a cancellation on to all its children. It may set the
+    /// promise at once.
+    ///
+    /// ```
+    /// use ronde_context::CancelStep;
+    /// use ronde_executor::{Executor, Promise, TaskRef};
+    ///
+    /// let executor = Executor::new(|| {});
+    /// let child = TaskRef::from(&executor.spawn(std::future::pending::<()>()));
+    /// let target = child.clone();
+    /// let promise = Promise::<()>::with_cancel(move |_| CancelStep::Forward(target.to_awaited()));
+    ///
+    /// assert!(executor.enter(|| promise.cancel()));
+    /// executor.run_batch();
+    /// assert!(child.cancelled() && !promise.done());
+    /// ```
     pub fn with_cancel(on_cancel: impl Fn(&CancelledError) -> CancelStep + 'static) -> Self {
         let promise = Self::new();
         *promise.shared.on_cancel.borrow_mut() = Some(Rc::new(on_cancel));
@@ -119,6 +134,15 @@ impl<T: 'static> Promise<T> {
     /// # Errors
     ///
     /// If the promise is done, the value comes back in [`SetResultError`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_executor::Promise;
+    /// let promise = Promise::new();
+    /// promise.set_result(1).unwrap();
+    /// assert_eq!(promise.set_result(2).unwrap_err().value, 2);
+    /// ```
     pub fn set_result(&self, value: T) -> Result<(), SetResultError<T>> {
         if self.done() {
             return Err(SetResultError { value });
@@ -180,6 +204,10 @@ impl<T: 'static> Promise<T> {
     /// # Errors
     ///
     /// As [`result`](Self::result).
+    ///
+    /// # Panics
+    ///
+    /// If `read` moves the result out.
     pub fn with_result<R>(&self, read: impl FnOnce(&T) -> R) -> Result<R, TaskError> {
         self.shared.observe();
         match &*self.shared.state.borrow() {
@@ -275,6 +303,13 @@ impl<T: fmt::Debug> fmt::Debug for Promise<T> {
 
 impl<T: 'static, E: 'static> Promise<Result<T, E>> {
     /// Sets an `Err` as the result.
+    ///
+    /// ```
+    /// # use ronde_executor::Promise;
+    /// let promise = Promise::<Result<(), &str>>::new();
+    /// promise.set_exception("no").unwrap();
+    /// assert_eq!(promise.result().unwrap(), Err("no"));
+    /// ```
     ///
     /// # Errors
     ///

@@ -2,12 +2,11 @@
 
 use std::fmt;
 use std::mem::ManuallyDrop;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use concurrent_queue::ConcurrentQueue;
 
 use crate::spawn::Runnable;
+use crate::sync::{Arc, AtomicBool, Ordering};
 
 type Closure = Box<dyn FnOnce() + Send>;
 
@@ -68,6 +67,17 @@ impl Call {
 /// # In asyncio
 ///
 /// What `loop.call_soon_threadsafe` returns.
+///
+/// # Examples
+///
+/// ```
+/// # use ronde_executor::Executor;
+/// let executor = Executor::new(|| {});
+/// let handle = executor.remote().call_soon_threadsafe(|| unreachable!()).unwrap();
+/// std::thread::spawn(move || handle.cancel()).join().unwrap();
+/// executor.drain_remote();
+/// executor.run_batch();
+/// ```
 #[derive(Clone, Debug)]
 pub struct RemoteHandle {
     cancelled: Arc<AtomicBool>,

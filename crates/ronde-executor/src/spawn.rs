@@ -4,12 +4,12 @@
 use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Waker;
 
 use crate::current;
 use crate::executor::Shared;
 use crate::remote::{self, Arrival};
+use crate::sync::Arc;
 
 /// A step of a task that is about to be made. Only the executor's own thread may run or drop it.
 ///

@@ -233,7 +233,7 @@ fn an_executor_that_is_forgotten_runs_nothing_and_frees_nothing() {
         .detach();
     run(&executor);
     let waker = gate.waker();
-    std::mem::forget(executor);
+    support::forget(executor);
     std::thread::spawn(move || waker.wake()).join().unwrap();
 }
 

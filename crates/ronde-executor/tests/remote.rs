@@ -203,7 +203,7 @@ fn a_step_that_is_stranded_in_a_forgotten_executor_never_leaves_it() {
     let (waker, _, dropped) = counting_task(&executor);
     let remote = executor.remote();
     thread::spawn(move || waker.wake()).join().unwrap();
-    std::mem::forget(executor);
+    support::forget(executor);
     thread::spawn(move || drop(remote)).join().unwrap();
     assert_eq!(dropped.load(Ordering::SeqCst), 0);
 }

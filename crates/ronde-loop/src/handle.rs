@@ -88,6 +88,7 @@ impl Shared {
         self.executor.close();
         self.drop_timers();
         let _callbacks = self.at_turn_end.take();
+        self.reactor.drop_listeners();
         if let Some(executor) = self.job_executor.take() {
             executor.shutdown(Some(Duration::ZERO));
         }

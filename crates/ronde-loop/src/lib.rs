@@ -65,7 +65,9 @@ pub use job::{Job, JobError, JobExecutor, JobHandle, SubmitError};
 pub use running::{NoRunningLoopError, get_running_loop};
 pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};
 pub use thread_pool::ThreadPool;
-pub use timeout::{RescheduleError, Timeout, TimeoutError, WithTimeout, timeout, timeout_at};
+pub use timeout::{
+    RescheduleError, Timeout, TimeoutError, WithTimeout, timeout, timeout_at, wait_for,
+};
 pub use timer_handle::TimerHandle;
 
 pub use ronde_executor::{

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 use ronde_context::{CancelScope, CancelledError, Scoped};
+use ronde_executor::Handle;
 
 use crate::handle::LoopHandle;
 use crate::running::get_running_loop;
@@ -26,7 +27,7 @@ use crate::timer_handle::TimerHandle;
 /// What finishes together with its deadline has finished: its value wins. A body that swallows the
 /// cancellation runs on without a limit, and its value wins too.
 ///
-/// The limit counts from the first poll. To move it while the body runs, use [`Timeout`].
+/// The limit counts from the first poll. One of zero is up when the body first suspends. To move it while the body runs, use [`Timeout`].
 ///
 /// # Errors
 ///
@@ -66,8 +67,7 @@ pub fn timeout<F: IntoFuture>(limit: Duration, body: F) -> WithTimeout<F::IntoFu
 ///
 /// # Errors
 ///
-/// As [`timeout`]. A time in the past is up when the body first suspends, unless that is over in the
-/// next turn already, as a [`yield_now`](crate::yield_now) is.
+/// As [`timeout`]. A time in the past is up when the body first suspends.
 ///
 /// # Panics
 ///
@@ -82,6 +82,48 @@ pub fn timeout<F: IntoFuture>(limit: Duration, body: F) -> WithTimeout<F::IntoFu
 /// `asyncio.timeout_at`.
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, body: F) -> WithTimeout<F::IntoFuture> {
     Timeout::at(deadline).run(body)
+}
+
+/// Waits for a task or a future, for at most `limit`.
+///
+/// When the time is up, a task is cancelled, and waited for until it is over; if it swallows the
+/// cancellation and returns, its value wins. With no time at all, a task that isn't done is
+/// cancelled at once: one that hasn't begun never runs. A future is cancelled likewise: this is
+/// [`timeout`], under the name that asyncio has for it.
+///
+/// # Errors
+///
+/// [`TimeoutError`] if the time was up.
+///
+/// # Panics
+///
+/// When polled outside a running event loop.
+///
+/// # Cancel safety
+///
+/// As the future's. A task that is waited for is cancelled with the task that waits.
+///
+/// # In asyncio
+///
+/// `asyncio.wait_for`, as of Python 3.12: no cancellation is lost, and a future runs in the calling
+/// task.
+///
+/// # Examples
+///
+/// ```
+/// # use ronde_loop::{EventLoop, get_running_loop, sleep, wait_for};
+/// # use std::time::Duration;
+/// # let event_loop = EventLoop::new()?;
+/// # event_loop.run_until_complete(async {
+/// let task = get_running_loop().unwrap().create_task(async { 7 });
+/// assert_eq!(wait_for(task, Duration::from_secs(1)).await.unwrap().unwrap(), 7);
+/// assert!(wait_for(sleep(Duration::from_secs(60)), Duration::ZERO).await.is_err());
+/// # })?;
+/// # Ok::<(), ronde_loop::RunError>(())
+/// ```
+pub fn wait_for<F: IntoFuture>(awaitable: F, limit: Duration) -> WithTimeout<F::IntoFuture> {
+    let limit = if limit.is_zero() { Limit::AtOnce } else { Limit::After(limit) };
+    Timeout::new(limit).run(awaitable)
 }
 
 /// The time was up.
@@ -147,12 +189,21 @@ struct Shared {
     limit: Cell<Limit>,
     phase: Cell<Phase>,
     scope: CancelScope,
-    timer: RefCell<Option<TimerHandle>>,
+    timer: RefCell<Option<Armed>>,
+}
+
+/// What ends the body when the time is up.
+enum Armed {
+    /// The time was up when the limit was set.
+    Soon(Handle),
+    Later(TimerHandle),
 }
 
 #[derive(Clone, Copy)]
 enum Limit {
     Never,
+    /// Up as soon as the body suspends, without a turn of the loop in between.
+    AtOnce,
     After(Duration),
     At(Instant),
 }
@@ -243,7 +294,7 @@ impl Timeout {
     pub fn when(&self) -> Option<Instant> {
         match self.shared.limit.get() {
             Limit::At(when) => Some(when),
-            Limit::Never | Limit::After(_) => None,
+            Limit::Never | Limit::AtOnce | Limit::After(_) => None,
         }
     }
 
@@ -284,11 +335,16 @@ impl Timeout {
 
     fn arm(&self, event_loop: &LoopHandle) {
         self.shared.disarm();
-        if let Some(when) = self.when() {
-            let shared = self.shared.clone();
-            let timer = event_loop.call_at(when, move || shared.expire());
-            *self.shared.timer.borrow_mut() = Some(timer);
-        }
+        let Some(when) = self.when() else { return };
+        let shared = self.shared.clone();
+        let armed = if when <= event_loop.time() {
+            // Ahead of whatever the body does next: it has no time left to finish in.
+            Armed::Soon(event_loop.call_soon(move || shared.expire(CancelScope::cancel)))
+        } else {
+            let expire = move || shared.expire(CancelScope::cancel_unless_ready);
+            Armed::Later(event_loop.call_at(when, expire))
+        };
+        *self.shared.timer.borrow_mut() = Some(armed);
     }
 }
 
@@ -297,17 +353,17 @@ fn running_loop() -> LoopHandle {
 }
 
 impl Shared {
-    fn expire(&self) {
-        if self.phase.get() == Phase::Active
-            && self.scope.cancel_unless_ready(&CancelledError::default())
-        {
+    fn expire(&self, cancel: fn(&CancelScope, &CancelledError) -> bool) {
+        if self.phase.get() == Phase::Active && cancel(&self.scope, &CancelledError::default()) {
             self.phase.set(Phase::Expired);
         }
     }
 
     fn disarm(&self) {
-        if let Some(timer) = self.timer.take() {
-            timer.cancel();
+        match self.timer.take() {
+            Some(Armed::Soon(handle)) => handle.cancel(),
+            Some(Armed::Later(timer)) => timer.cancel(),
+            None => {}
         }
     }
 
@@ -351,7 +407,12 @@ impl<F: Future> Future for WithTimeout<F> {
         if this.limit.shared.phase.get() == Phase::Taken {
             this.limit.start();
         }
-        let Poll::Ready(outcome) = this.body.poll(cx) else { return Poll::Pending };
+        let Poll::Ready(outcome) = this.body.poll(cx) else {
+            if let Limit::AtOnce = this.limit.shared.limit.get() {
+                this.limit.shared.expire(CancelScope::cancel);
+            }
+            return Poll::Pending;
+        };
         this.limit.shared.finish();
         Poll::Ready(outcome.map_err(|_| TimeoutError))
     }

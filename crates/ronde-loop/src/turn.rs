@@ -107,13 +107,18 @@ impl Shared {
         if !self.has_turn_end() {
             return;
         }
-        for callback in self.at_turn_end.take() {
+        let mut callbacks = self.at_turn_end.take();
+        for callback in callbacks.drain(..) {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| callback())) {
                 self.executor.call_exception_handler(&ExceptionContext::new(
                     "a callback at the end of a turn failed",
                     Failure::Panic(PanicError::of(payload)),
                 ));
             }
+        }
+        // The room is used again in the next turn, unless what was called has asked for more.
+        if !self.has_turn_end() {
+            self.at_turn_end.replace(callbacks);
         }
     }
 

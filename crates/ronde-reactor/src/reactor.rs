@@ -187,6 +187,17 @@ impl Reactor {
         Statistics { sources: slots.len(), waiters: slots.iter().map(waiters).sum() }
     }
 
+    /// Drops all wakers and callbacks without telling them: for a loop that closes.
+    ///
+    /// A callback may own the source it was set on, and a source holds its reactor: without this, such
+    /// a circle would keep all of them, and their descriptors, for ever.
+    pub fn drop_listeners(&self) {
+        // Outside of the table: what a callback owns is foreign code to drop.
+        let listeners: Vec<_> =
+            self.slots.borrow_mut().iter_mut().map(Slot::take_listeners).collect();
+        drop(listeners);
+    }
+
     /// Takes a source in and returns its key.
     pub(crate) fn register(&self, io: &Rc<OwnedSource>) -> io::Result<usize> {
         let key = self.slots.borrow_mut().insert(Rc::clone(io))?;

@@ -71,6 +71,10 @@ impl Slots {
         self.slots.iter().map(|(_, slot)| slot)
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+        self.slots.iter_mut().map(|(_, slot)| slot)
+    }
+
     /// Takes a source in and returns its key.
     pub(crate) fn insert(&mut self, io: Rc<OwnedSource>) -> io::Result<usize> {
         let entry = self.slots.vacant_entry();
@@ -144,6 +148,13 @@ impl Slot {
                     Told { waker: state.waker.take(), callback: state.callback.clone() }
                 }
             }
+        })
+    }
+
+    pub(crate) fn take_listeners(&mut self) -> [Told; 2] {
+        Direction::BOTH.map(|direction| {
+            let state = self.direction_mut(direction);
+            Told { waker: state.waker.take(), callback: state.callback.take() }
         })
     }
 

@@ -15,7 +15,7 @@ use crate::connection::Connection;
 use crate::error::ConnectError;
 use crate::happy_eyeballs;
 use crate::reader::{DEFAULT_LIMIT, StreamReader};
-use crate::tls::{TlsError, TlsOptions};
+use crate::tls::{Session, TlsError, TlsOptions, TlsServerOptions};
 use crate::writer::StreamWriter;
 
 /// How long a TLS handshake may take by default.
@@ -249,10 +249,18 @@ async fn start_tls(
     host: String,
     limit: Duration,
 ) -> Result<(), ConnectError> {
-    let session = match options.session(event_loop, &host).await {
-        Ok(session) => session,
-        Err(source) => return Err(ConnectError::Tls { host, source }),
-    };
+    match options.session(event_loop, &host).await {
+        Ok(session) => shake_hands(connection, session, host, limit).await,
+        Err(source) => Err(ConnectError::Tls { host, source }),
+    }
+}
+
+async fn shake_hands(
+    connection: &Connection,
+    session: Session,
+    host: String,
+    limit: Duration,
+) -> Result<(), ConnectError> {
     let handshake = async {
         connection.start_tls(session)?;
         poll_fn(|cx| connection.poll_handshake(cx)).await
@@ -262,6 +270,69 @@ async fn start_tls(
         Ok(Err(error)) => Err(ConnectError::Tls { host, source: TlsError::from_io(error) }),
         Err(_) => Err(ConnectError::HandshakeTimeout { host, limit }),
     }
+}
+
+/// Has a connection that is in use speak TLS from here on.
+pub(crate) async fn start_tls_later(
+    connection: &Connection,
+    options: &TlsOptions,
+) -> Result<(), ConnectError> {
+    let event_loop = get_running_loop().expect("connections belong to a running event loop");
+    let upgrade = Upgrade::of(connection);
+    start_tls(connection, &event_loop, options, upgrade.host(), HANDSHAKE_LIMIT).await?;
+    upgrade.succeed();
+    Ok(())
+}
+
+/// The same on a server's side.
+pub(crate) async fn accept_tls_later(
+    connection: &Connection,
+    options: &TlsServerOptions,
+) -> Result<(), ConnectError> {
+    let upgrade = Upgrade::of(connection);
+    let host = upgrade.host();
+    match options.session() {
+        Ok(session) => shake_hands(connection, session, host, HANDSHAKE_LIMIT).await?,
+        Err(source) => return Err(ConnectError::Tls { host, source }),
+    }
+    upgrade.succeed();
+    Ok(())
+}
+
+/// An upgrade that is under way. If it does not succeed, the connection is of no use.
+struct Upgrade<'a>(Option<&'a Connection>);
+
+impl<'a> Upgrade<'a> {
+    fn of(connection: &'a Connection) -> Self {
+        assert!(connection.tls_info().is_none(), "TLS is spoken on this connection already");
+        Self(Some(connection))
+    }
+
+    fn host(&self) -> String {
+        let peer = self.0.and_then(Connection::peer_addr);
+        peer.map_or_else(String::new, |peer| peer.ip().to_string())
+    }
+
+    fn succeed(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Upgrade<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0 {
+            connection.abort();
+        }
+    }
+}
+
+/// Makes what a pipe's only half needs.
+#[cfg(unix)]
+#[track_caller]
+pub(crate) fn pipe(pipe: OwnedSource) -> io::Result<Rc<Connection>> {
+    let event_loop = get_running_loop().expect("pipes belong to a running event loop");
+    let source = event_loop.register(pipe)?;
+    Ok(Connection::pipe(event_loop, source))
 }
 
 pub(crate) fn split(connection: Rc<Connection>, limit: usize) -> (StreamReader, StreamWriter) {

@@ -35,11 +35,13 @@
 //! Wakers may run anything when they are woken or dropped. So they are moved out of the state, and
 //! woken or dropped when it is no longer borrowed. Closing the socket drops wakers too.
 
+mod state;
+
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -47,14 +49,12 @@ use ronde_context::{Wait, is_cancelling, waiting_for};
 use ronde_loop::{Direction, LoopHandle, Source};
 use socket2::SockRef;
 
-use crate::buffer::{InputBuffer, OutputBuffer};
+use crate::buffer::InputBuffer;
 use crate::error::{Lost, ReadError};
 use crate::sys;
 use crate::tls::{Session, TlsInfo};
 
-/// Writers wait in `drain` above this many bytes, until there are no more than [`LOW_WATER`].
-const HIGH_WATER: usize = 64 * 1024;
-const LOW_WATER: usize = 16 * 1024;
+use self::state::{Flush, Phase, Received, State};
 
 /// How often a task may receive without ever having to wait. Then it gives way once, so that a peer
 /// that always has more to send does not keep all other tasks from running.
@@ -68,6 +68,7 @@ pub(crate) struct Connection {
     this: Weak<Self>,
     event_loop: Option<LoopHandle>,
     peer: Option<SocketAddr>,
+    is_pipe: bool,
     state: RefCell<State>,
     /// Is a read under way? At most one can be.
     reading: Cell<bool>,
@@ -77,79 +78,30 @@ pub(crate) struct Connection {
     at_turn_end: Rc<dyn Fn()>,
 }
 
-struct State {
-    /// `None` when the connection is closed, and for a reader that is fed by hand.
-    source: Option<Rc<Source>>,
-    phase: Phase,
-    lost: Option<Lost>,
-    tls: Option<Box<Session>>,
-
-    input: InputBuffer,
-    /// The peer will send no more. What it sent may still be in `input`.
-    ended: bool,
-    receives_without_wait: u8,
-    /// Whoever waits for input; the reactor has a clone. This one is for ends that we make ourselves.
-    reader: Option<Waker>,
-
-    output: OutputBuffer,
-    /// Invariant: `Idle` only if there is no output.
-    flush: Flush,
-    high_water: usize,
-    low_water: usize,
-    /// The output exceeded `high_water` and has not fallen to `low_water` since.
-    paused: bool,
-    /// Whoever waits for the output to shrink, or for the end. All are woken at each such change.
-    waiters: Vec<Waker>,
-    /// How many writes were dropped because the connection was closed or lost.
-    dropped_writes: u32,
-
-    /// Dropped when the connection is over: it counts the connections of a server.
-    guard: Option<Rc<dyn Any>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Open,
-    HalfClosing,
-    HalfClosed,
-    Closing,
-    Closed,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flush {
-    Idle,
-    TurnEnd,
-    Writable,
-}
-
-/// What one try to receive came to.
-enum Received {
-    /// More input, or the end of it.
-    Something,
-    /// Only bytes that belong to TLS.
-    Overhead,
-    /// The system has nothing.
-    Nothing,
-}
-
 impl Connection {
     pub(crate) fn new(
         event_loop: LoopHandle,
         source: Source,
         peer: Option<SocketAddr>,
     ) -> Rc<Self> {
-        Self::make(Some(event_loop), Some(Rc::new(source)), peer)
+        Self::make(Some(event_loop), Some(Rc::new(source)), sys::SOCKET, peer)
+    }
+
+    /// A "connection" of one direction.
+    #[cfg(unix)]
+    pub(crate) fn pipe(event_loop: LoopHandle, source: Source) -> Rc<Self> {
+        Self::make(Some(event_loop), Some(Rc::new(source)), sys::PIPE, None)
     }
 
     /// A connection without a socket: input is fed by hand, output goes nowhere.
     pub(crate) fn fed() -> Rc<Self> {
-        Self::make(None, None, None)
+        Self::make(None, None, sys::SOCKET, None)
     }
 
     fn make(
         event_loop: Option<LoopHandle>,
         source: Option<Rc<Source>>,
+        io: sys::Io,
         peer: Option<SocketAddr>,
     ) -> Rc<Self> {
         Rc::new_cyclic(|this: &Weak<Self>| {
@@ -158,7 +110,8 @@ impl Connection {
                 this: this.clone(),
                 event_loop,
                 peer,
-                state: RefCell::new(State::new(source)),
+                is_pipe: io.is_pipe,
+                state: RefCell::new(State::new(source, io)),
                 reading: Cell::new(false),
                 halves: Cell::new(0),
                 at_turn_end: Rc::new(move || {
@@ -592,6 +545,10 @@ impl Connection {
 impl Connection {
     /// Ends the output, when all is sent.
     pub(crate) fn write_eof(&self) {
+        if self.is_pipe {
+            // A pipe has no other way to end.
+            return self.close();
+        }
         {
             let mut state = self.state.borrow_mut();
             if state.phase != Phase::Open || state.lost.is_some() {
@@ -754,199 +711,6 @@ impl Connection {
 
     pub(crate) fn tls_info(&self) -> Option<TlsInfo> {
         self.state.borrow().tls.as_ref().map(|session| session.info())
-    }
-}
-
-impl State {
-    fn new(source: Option<Rc<Source>>) -> Self {
-        Self {
-            source,
-            phase: Phase::Open,
-            lost: None,
-            tls: None,
-            input: InputBuffer::new(),
-            ended: false,
-            receives_without_wait: 0,
-            reader: None,
-            output: OutputBuffer::default(),
-            flush: Flush::Idle,
-            high_water: HIGH_WATER,
-            low_water: LOW_WATER,
-            paused: false,
-            waiters: Vec::new(),
-            dropped_writes: 0,
-            guard: None,
-        }
-    }
-
-    /// How the input has ended, if it has.
-    fn input_end(&self) -> Option<io::Result<()>> {
-        let is_closed = matches!(self.phase, Phase::Closing | Phase::Closed);
-        if !self.ended && !is_closed {
-            return None;
-        }
-        match &self.lost {
-            // Sending failed with "broken pipe" if the peer had ended its output in good order
-            // before it broke off (`tcp_reset` in Linux' net/ipv4/tcp_input.c): all has been read.
-            Some(lost) if !(self.ended && lost.kind() == io::ErrorKind::BrokenPipe) => {
-                Some(Err(lost.to_error()))
-            }
-            _ => Some(Ok(())),
-        }
-    }
-
-    fn receive(&mut self) -> io::Result<Received> {
-        let Some(source) = &self.source else { return Ok(Received::Nothing) };
-        self.receives_without_wait += 1;
-        let received = match &mut self.tls {
-            None => receive_plain(source, &mut self.input),
-            Some(session) => receive_tls(source, session, &mut self.input, &mut self.output),
-        };
-        match received {
-            Ok((0, _)) => {
-                if self.tls.as_ref().is_some_and(|session| !session.is_closed_by_peer()) {
-                    let error = "the peer ended the connection without a TLS close notification";
-                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, error));
-                }
-                self.ended = true;
-                Ok(Received::Something)
-            }
-            Ok((_, 0)) => {
-                self.ended |= self.tls.as_ref().is_some_and(|session| session.is_closed_by_peer());
-                Ok(if self.ended { Received::Something } else { Received::Overhead })
-            }
-            Ok(_) => {
-                self.ended |= self.tls.as_ref().is_some_and(|session| session.is_closed_by_peer());
-                Ok(Received::Something)
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Received::Nothing),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn takes_writes(&self) -> bool {
-        self.phase == Phase::Open && self.lost.is_none() && self.source.is_some()
-    }
-
-    fn has_unsent(&self) -> bool {
-        !self.output.is_empty()
-    }
-
-    /// Sends as much of `data` as the system takes, maybe nothing.
-    fn send(&self, data: &[u8]) -> io::Result<usize> {
-        let Some(source) = &self.source else { return Ok(0) };
-        send_to(source, data)
-    }
-
-    /// Sends as much of the output as the system takes, and says whether that was all.
-    fn send_output(&mut self) -> io::Result<bool> {
-        let Some(source) = &self.source else { return Ok(!self.has_unsent()) };
-        if !self.output.is_empty() {
-            let sent = send_to(source, self.output.data())?;
-            self.output.advance(sent);
-            self.note_size();
-        }
-        Ok(self.output.is_empty())
-    }
-
-    fn append(&mut self, data: &[u8]) {
-        match &mut self.tls {
-            None => self.output.extend(data),
-            Some(session) => session.encrypt(data, &mut self.output),
-        }
-    }
-
-    fn note_size(&mut self) {
-        let size = self.output.len();
-        if size > self.high_water {
-            self.paused = true;
-        } else if size <= self.low_water {
-            self.paused = false;
-        }
-    }
-
-    fn waiters_if_resumed(&mut self) -> Vec<Waker> {
-        if self.paused { Vec::new() } else { std::mem::take(&mut self.waiters) }
-    }
-
-    fn add_waiter(&mut self, cx: &Context<'_>) {
-        if !self.waiters.iter().any(|waker| waker.will_wake(cx.waker())) {
-            self.waiters.push(cx.waker().clone());
-        }
-    }
-
-    /// Tells the peer, where the protocol has words for it, that this was all.
-    fn say_goodbye(&mut self) {
-        if let Some(session) = &mut self.tls {
-            session.close_notify(&mut self.output);
-        }
-    }
-
-    fn shut_down_sending(&self) {
-        if let Some(source) = &self.source {
-            // Fails only if the connection is gone already, of which the next read tells.
-            let _ = SockRef::from(&**source).shutdown(Shutdown::Write);
-        }
-    }
-
-    /// Ends the connection, and returns what is to be dropped when the state is free.
-    fn end(&mut self) -> impl Sized + use<> {
-        self.phase = Phase::Closed;
-        self.flush = Flush::Idle;
-        self.paused = false;
-        self.output.clear();
-        (self.source.take(), self.guard.take())
-    }
-}
-
-/// Receives once, and returns the number of bytes twice: as received, and as input.
-fn receive_plain(source: &Source, input: &mut InputBuffer) -> io::Result<(usize, usize)> {
-    let room = input.room();
-    let size = room.len();
-    let received = source.try_io(Direction::Read, |io| sys::receive(io, room))?;
-    if received < size {
-        source.clear_ready(Direction::Read);
-    }
-    input.fill(received);
-    Ok((received, received))
-}
-
-/// Receives once, and returns how many bytes that were, and how many bytes of input came of it.
-fn receive_tls(
-    source: &Source,
-    session: &mut Session,
-    input: &mut InputBuffer,
-    output: &mut OutputBuffer,
-) -> io::Result<(usize, usize)> {
-    /// A few records of the largest size.
-    const ROOM: usize = 4 * 16 * 1024;
-    thread_local! {
-        /// What was received is decrypted at once, so one buffer serves all connections.
-        static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-    }
-    SCRATCH.with_borrow_mut(|scratch| {
-        scratch.resize(ROOM, 0);
-        let received = source.try_io(Direction::Read, |io| sys::receive(io, scratch))?;
-        if received < scratch.len() {
-            source.clear_ready(Direction::Read);
-        }
-        let before = input.len();
-        session.decrypt(&scratch[..received], input, output)?;
-        Ok((received, input.len() - before))
-    })
-}
-
-/// Sends as much of `data` as the system takes, maybe nothing.
-fn send_to(source: &Source, data: &[u8]) -> io::Result<usize> {
-    match source.try_io(Direction::Write, |io| sys::send(io, data)) {
-        Ok(sent) => {
-            if sent < data.len() {
-                source.clear_ready(Direction::Write);
-            }
-            Ok(sent)
-        }
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-        Err(error) => Err(error),
     }
 }
 

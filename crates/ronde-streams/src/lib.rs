@@ -54,8 +54,8 @@
 //!
 //! # Elsewhere
 //!
-//! The loop, its sockets' readiness and the look-up of names belong to `ronde-loop`; pipes to
-//! children to `ronde-process`.
+//! The loop, its sockets' readiness and the look-up of names belong to `ronde-loop`; child processes,
+//! whose pipes are readers and writers too, to `ronde-process`.
 
 #![forbid(unsafe_code)]
 

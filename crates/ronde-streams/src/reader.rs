@@ -12,6 +12,8 @@ use bytes::Bytes;
 use futures_io::{AsyncBufRead, AsyncRead};
 use memchr::memmem;
 use ronde_context::is_cancelling;
+#[cfg(unix)]
+use ronde_loop::OwnedSource;
 
 use crate::connection::{Connection, ReadTurn};
 use crate::error::ReadError;
@@ -80,6 +82,46 @@ impl StreamReader {
     #[must_use]
     pub fn with_limit(limit: usize) -> Self {
         Self::of(Connection::fed(), limit)
+    }
+
+    /// Reads from a pipe: from the output of a child process, say.
+    ///
+    /// It is put into non-blocking mode. Dropping the reader closes it.
+    ///
+    /// # Errors
+    ///
+    /// If the loop can't wait for it.
+    ///
+    /// # Panics
+    ///
+    /// Outside a running event loop.
+    ///
+    /// # In asyncio
+    ///
+    /// `loop.connect_read_pipe`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_loop::EventLoop;
+    /// use ronde_streams::{StreamReader, StreamWriter};
+    ///
+    /// # EventLoop::new()?.run_until_complete(async {
+    /// let (output, input) = rustix::pipe::pipe()?;
+    /// let reader = StreamReader::from_pipe(output)?;
+    /// let writer = StreamWriter::from_pipe(input)?;
+    /// writer.write("through a pipe");
+    /// writer.close();
+    /// assert_eq!(reader.read_to_end().await.unwrap(), "through a pipe");
+    /// # std::io::Result::Ok(())
+    /// # })?.unwrap();
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    #[cfg(unix)]
+    #[doc(alias = "connect_read_pipe")]
+    #[track_caller]
+    pub fn from_pipe(pipe: impl Into<OwnedSource>) -> io::Result<Self> {
+        Ok(Self::of(crate::connect::pipe(pipe.into())?, DEFAULT_LIMIT))
     }
 
     pub(crate) fn of(connection: Rc<Connection>, limit: usize) -> Self {

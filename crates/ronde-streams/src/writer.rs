@@ -10,9 +10,13 @@ use std::task::{Context, Poll};
 
 use futures_io::AsyncWrite;
 use ronde_context::is_cancelling;
+#[cfg(unix)]
+use ronde_loop::OwnedSource;
 
+use crate::connect;
 use crate::connection::Connection;
-use crate::tls::TlsInfo;
+use crate::error::ConnectError;
+use crate::tls::{TlsInfo, TlsOptions, TlsServerOptions};
 
 /// The writing half of a connection.
 ///
@@ -73,6 +77,34 @@ pub struct StreamWriter {
 }
 
 impl StreamWriter {
+    /// Writes to a pipe: to the input of a child process, say.
+    ///
+    /// It is put into non-blocking mode. [`write_eof`](Self::write_eof) and dropping the writer close it,
+    /// after what was written. When nobody reads from the pipe any more, the error is
+    /// [`BrokenPipe`](io::ErrorKind::BrokenPipe).
+    ///
+    /// # Errors
+    ///
+    /// If the loop can't wait for it.
+    ///
+    /// # Panics
+    ///
+    /// Outside a running event loop.
+    ///
+    /// # In asyncio
+    ///
+    /// `loop.connect_write_pipe`.
+    ///
+    /// # Examples
+    ///
+    /// See [`StreamReader::from_pipe`](crate::StreamReader::from_pipe).
+    #[cfg(unix)]
+    #[doc(alias = "connect_write_pipe")]
+    #[track_caller]
+    pub fn from_pipe(pipe: impl Into<OwnedSource>) -> io::Result<Self> {
+        Ok(Self::of(connect::pipe(pipe.into())?))
+    }
+
     pub(crate) fn of(connection: Rc<Connection>) -> Self {
         connection.add_half();
         Self { connection }
@@ -104,6 +136,72 @@ impl StreamWriter {
     /// `StreamWriter.writelines`.
     pub fn writelines<T: AsRef<[u8]>>(&self, lines: impl IntoIterator<Item = T>) {
         self.connection.write_all(lines);
+    }
+
+    /// Has TLS spoken from here on, as a client.
+    ///
+    /// Both halves go on as before, over TLS. What was written before goes out as it is; what was
+    /// received and not read belongs to TLS. Nobody may be reading meanwhile. The certificate must be
+    /// for the options' [server name](TlsOptions::server_name), or for the peer's address. The handshake
+    /// may take 60 s.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError::Tls`] and [`ConnectError::HandshakeTimeout`], as
+    /// [`open_connection`](crate::open_connection). The connection is closed then.
+    ///
+    /// # Panics
+    ///
+    /// Outside a running event loop, and if TLS is spoken already.
+    ///
+    /// # Cancel safety
+    ///
+    /// **Data lost.** A handshake that is given up can't be taken up again: the connection is closed at
+    /// once. Give it the time that it needs, or shield it.
+    ///
+    /// # In asyncio
+    ///
+    /// `StreamWriter.start_tls`.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use ronde_streams::{TlsOptions, open_connection};
+    ///
+    /// let (reader, writer) = open_connection("mail.example.org", 25).await?;
+    /// // ...
+    /// writer.write("STARTTLS\r\n");
+    /// let answer = reader.readline().await?;
+    /// assert!(answer.starts_with(b"220"));
+    /// writer.start_tls(TlsOptions::new().server_name("mail.example.org")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "starttls")]
+    pub async fn start_tls(&self, options: TlsOptions) -> Result<(), ConnectError> {
+        connect::start_tls_later(&self.connection, &options).await
+    }
+
+    /// Has TLS spoken from here on, as a server: the other side of [`start_tls`](Self::start_tls).
+    ///
+    /// # Errors
+    ///
+    /// As [`start_tls`](Self::start_tls).
+    ///
+    /// # Panics
+    ///
+    /// As [`start_tls`](Self::start_tls).
+    ///
+    /// # Cancel safety
+    ///
+    /// **Data lost.** As [`start_tls`](Self::start_tls).
+    ///
+    /// # In asyncio
+    ///
+    /// `loop.start_tls(server_side=True)`.
+    pub async fn accept_tls(&self, options: TlsServerOptions) -> Result<(), ConnectError> {
+        connect::accept_tls_later(&self.connection, &options).await
     }
 
     /// Waits until the buffer has room again: until it has fallen to the low-water mark, if it was

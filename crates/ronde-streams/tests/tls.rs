@@ -471,3 +471,50 @@ fn options_that_are_no_good_are_told_in_words() {
     assert!(error.to_string().starts_with("the certificate and its key: "), "{error}");
     assert!(TlsServerOptions::from_pem("", &other.key).is_err());
 }
+
+#[test]
+fn a_connection_in_use_can_change_to_tls() {
+    run(async {
+        let handler = async |reader: StreamReader, writer: StreamWriter| {
+            assert_eq!(reader.readline().await.unwrap(), "STARTTLS\n");
+            writer.write("220 go ahead\n");
+            let tls = authority().certify("localhost").server();
+            if writer.accept_tls(tls).await.is_ok() {
+                let line = reader.readline().await.unwrap();
+                writer.write(line.to_ascii_uppercase());
+            }
+        };
+        let server = start_server(handler, "127.0.0.1", 0).await.unwrap();
+        let port = server.local_addrs()[0].port();
+        let upgrade = async |tls: TlsOptions| {
+            let (reader, writer) = open_connection("127.0.0.1", port).await.unwrap();
+            writer.write("STARTTLS\n");
+            assert_eq!(reader.readline().await.unwrap(), "220 go ahead\n");
+            let outcome = writer.start_tls(tls).await;
+            (reader, writer, outcome)
+        };
+        let (reader, writer, outcome) =
+            upgrade(authority().client().server_name("localhost")).await;
+        outcome.unwrap();
+        assert!(writer.tls().is_some());
+        writer.write("hello\n");
+        assert_eq!(reader.read_to_end().await.unwrap(), "HELLO\n");
+
+        let (_reader, writer, outcome) = upgrade(authority().client()).await;
+        assert!(matches!(
+            outcome.unwrap_err(),
+            ConnectError::Tls { source: TlsError::WrongName(_), .. }
+        ));
+        assert!(writer.is_closing());
+    });
+}
+
+#[test]
+fn an_upgrade_that_is_given_up_closes_the_connection() {
+    run(async {
+        let ((_reader, writer), _theirs) = support::half_pair().await;
+        let limit = Duration::from_millis(20);
+        assert!(timeout(limit, writer.start_tls(authority().client())).await.is_err());
+        assert!(writer.is_closing());
+    });
+}

@@ -248,6 +248,10 @@ impl Gathering {
         if self.verdict.done() {
             return;
         }
+        if !task.cancelled() {
+            // Whatever becomes of the gathering, it has looked.
+            let _ = task.exception();
+        }
         let failed = match self.fail_on.get() {
             FailOn::Nothing => false,
             FailOn::Panic => task.cancelled() || task.panicked(),

@@ -68,14 +68,14 @@ pub use runner::{Runner, RunnerBuilder};
 pub use shield::{Shield, shield};
 pub use tasks::{all_tasks, create_task};
 pub use threads::to_thread;
-pub use wait::{ReturnWhen, Wait, Waited, wait, wait_for};
+pub use wait::{ReturnWhen, Wait, Waited, wait};
 
 pub use ronde_context::{CancelScope, CancelledError, CatchCancelled, Origin, catch_cancelled};
 pub use ronde_loop::{
     CallbackId, Deadlock, IntoTask, InvalidStateError, JobError, NoRunningLoopError, PanicError,
     Promise, RescheduleError, RunError, SetResultError, Sleep, Task, TaskError, TaskId, TaskRef,
     Timeout, TimeoutError, WithTimeout, YieldNow, current_task, get_running_loop, sleep,
-    sleep_until, timeout, timeout_at, yield_now,
+    sleep_until, timeout, timeout_at, wait_for, yield_now,
 };
 pub use ronde_macros::{main, test};
 pub use ronde_streams::{

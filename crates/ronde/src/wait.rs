@@ -1,14 +1,14 @@
-//! Waiting for some of several tasks, and for one with a time limit.
+//! Waiting for some of several tasks.
 
 use std::cell::Cell;
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ronde_loop::{JoinPromise, Promise, TaskRef, TimerHandle, WithTimeout, get_running_loop};
+use ronde_loop::{JoinPromise, Promise, TaskRef, TimerHandle, get_running_loop};
 
 use crate::watch::Watch;
 
@@ -195,44 +195,4 @@ impl<R: AsRef<TaskRef>> fmt::Debug for Wait<R> {
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
-}
-
-/// Waits for a task or a future, for at most `limit`.
-///
-/// When the time is up, a task is cancelled, and waited for until it is over; if it swallows the
-/// cancellation and returns, its value wins. A future is cancelled likewise: this is
-/// [`timeout`](crate::timeout()), under the name that asyncio has for it.
-///
-/// # Errors
-///
-/// [`TimeoutError`](crate::TimeoutError) if the time was up.
-///
-/// # Panics
-///
-/// When polled outside a running event loop.
-///
-/// # Cancel safety
-///
-/// As the future's. A task that is waited for is cancelled with the task that waits.
-///
-/// # In asyncio
-///
-/// `asyncio.wait_for`, as of Python 3.12: no cancellation is lost, and a future runs in the calling
-/// task.
-///
-/// # Examples
-///
-/// ```
-/// use ronde::{create_task, sleep, wait_for};
-/// use std::time::Duration;
-///
-/// # ronde::run(async {
-/// let task = create_task(async { 7 });
-/// assert_eq!(wait_for(task, Duration::from_secs(1)).await.unwrap().unwrap(), 7);
-/// assert!(wait_for(sleep(Duration::from_secs(60)), Duration::ZERO).await.is_err());
-/// # })?;
-/// # Ok::<(), ronde::RunError>(())
-/// ```
-pub fn wait_for<F: IntoFuture>(awaitable: F, limit: Duration) -> WithTimeout<F::IntoFuture> {
-    ronde_loop::timeout(limit, awaitable)
 }

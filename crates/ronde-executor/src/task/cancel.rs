@@ -43,6 +43,11 @@ impl Header {
             return CancelStep::Refused;
         }
         self.cancelling.set(self.cancelling.get().saturating_add(1));
+        if error.origin() == Origin::Shutdown && self.is_to_be_cancelled() {
+            // The end of a program cancels every task that is left. In a chain of tasks that await
+            // each other each would walk the rest of it again, to ask for what is asked for already.
+            return CancelStep::Accepted;
+        }
         match self.cancellable_wait() {
             Some(target) => {
                 self.forward(error);
@@ -53,6 +58,12 @@ impl Header {
                 CancelStep::Accepted
             }
         }
+    }
+
+    /// Is a cancellation under way to the task: asked for, or to come back from what it waits for?
+    fn is_to_be_cancelled(&self) -> bool {
+        self.flags.any(REQUESTED)
+            || (self.flags.any(FORWARDED) && self.cancellable_wait().is_some())
     }
 
     /// What the task waits for, if that can be cancelled in its stead.

@@ -107,6 +107,10 @@ impl<T: 'static> Task<T> {
     ///
     /// As [`result`](Self::result).
     ///
+    /// # Panics
+    ///
+    /// If `read` moves the result out.
+    ///
     /// # Examples
     ///
     /// ```

@@ -26,6 +26,20 @@ use crate::listeners::{CallbackId, Listener};
 /// # In asyncio
 ///
 /// `asyncio.Task`, as far as its result doesn't matter.
+///
+/// # Examples
+///
+/// ```
+/// use ronde_executor::{Executor, TaskRef};
+///
+/// let executor = Executor::new(|| {});
+/// let task = executor.spawn(async { 7 });
+/// let reference = TaskRef::from(&task);
+/// let watcher = executor.spawn(async move { reference.await.is_ok() });
+/// while executor.run_batch() > 0 {}
+/// assert!(watcher.result().unwrap());
+/// assert_eq!(task.result().unwrap(), 7);
+/// ```
 #[derive(Clone)]
 pub struct TaskRef {
     record: Rc<dyn AnyTask>,

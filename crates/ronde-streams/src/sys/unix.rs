@@ -7,6 +7,8 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::Socket;
 
+use super::Io;
+
 /// A peer that is gone is an error of the call, not a signal that ends the program. Where the flag
 /// doesn't exist, socket2 sets the option of the same effect when it makes the socket.
 #[cfg(not(target_vendor = "apple"))]
@@ -14,14 +16,25 @@ const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(target_vendor = "apple")]
 const SEND_FLAGS: SendFlags = SendFlags::empty();
 
+/// How bytes are moved through a socket.
+pub(crate) const SOCKET: Io = Io { receive, send, is_pipe: false };
+
+/// How bytes are moved through a pipe. Writing to one that nobody reads is an error, for Rust's runtime
+/// has programs ignore the signal that it would be otherwise.
+pub(crate) const PIPE: Io = Io {
+    receive: |io, room| Ok(rustix::io::read(io, room)?),
+    send: |io, data| Ok(rustix::io::write(io, data)?),
+    is_pipe: true,
+};
+
 /// Receives what is there, at most as much as fits.
-pub(crate) fn receive(source: BorrowedSource<'_>, room: &mut [u8]) -> io::Result<usize> {
+fn receive(source: BorrowedSource<'_>, room: &mut [u8]) -> io::Result<usize> {
     let (received, _) = rustix::net::recv(source, room, RecvFlags::empty())?;
     Ok(received)
 }
 
 /// Sends as much as the system takes now.
-pub(crate) fn send(source: BorrowedSource<'_>, data: &[u8]) -> io::Result<usize> {
+fn send(source: BorrowedSource<'_>, data: &[u8]) -> io::Result<usize> {
     Ok(rustix::net::send(source, data, SEND_FLAGS)?)
 }
 

@@ -5,13 +5,18 @@ use std::io::{self, Read};
 use ronde_loop::BorrowedSource;
 use socket2::{SockRef, Socket};
 
+use super::Io;
+
+/// How bytes are moved through a socket.
+pub(crate) const SOCKET: Io = Io { receive, send, is_pipe: false };
+
 /// Receives what is there, at most as much as fits.
-pub(crate) fn receive(source: BorrowedSource<'_>, room: &mut [u8]) -> io::Result<usize> {
+fn receive(source: BorrowedSource<'_>, room: &mut [u8]) -> io::Result<usize> {
     (&*SockRef::from(&source)).read(room)
 }
 
 /// Sends as much as the system takes now.
-pub(crate) fn send(source: BorrowedSource<'_>, data: &[u8]) -> io::Result<usize> {
+fn send(source: BorrowedSource<'_>, data: &[u8]) -> io::Result<usize> {
     SockRef::from(&source).send(data)
 }
 

@@ -97,11 +97,7 @@ async fn all_at_once(urls: &[Url], checker: &Checker, limit: usize) -> Vec<Outco
         }
         let (checker, url, progress) = (checker.clone(), url.clone(), progress.clone());
         let task = create_task(async move { checker.check(&url).await });
-        task.add_done_callback(move |task| {
-            progress.one_more();
-            // After Ctrl-C nobody will look at a failure. Having looked now, nobody misses it then.
-            let _ = task.exception();
-        });
+        task.add_done_callback(move |_| progress.one_more());
         running.push(task.as_ref().clone());
         tasks.push(task);
     }

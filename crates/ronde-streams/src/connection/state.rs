@@ -1,0 +1,277 @@
+//! What changes in the life of a connection. Nothing here runs foreign code.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::io;
+use std::net::Shutdown;
+use std::rc::Rc;
+use std::task::{Context, Waker};
+
+use ronde_loop::{Direction, Source};
+use socket2::SockRef;
+
+use crate::buffer::{InputBuffer, OutputBuffer};
+use crate::error::Lost;
+use crate::sys;
+use crate::tls::Session;
+
+/// Writers wait in `drain` above this many bytes, until there are no more than [`LOW_WATER`].
+const HIGH_WATER: usize = 64 * 1024;
+const LOW_WATER: usize = 16 * 1024;
+
+/// The part of a connection that changes.
+pub(super) struct State {
+    /// `None` when the connection is closed, and for a reader that is fed by hand.
+    pub(super) source: Option<Rc<Source>>,
+    /// What it is moved with.
+    pub(super) io: sys::Io,
+    pub(super) phase: Phase,
+    pub(super) lost: Option<Lost>,
+    pub(super) tls: Option<Box<Session>>,
+
+    pub(super) input: InputBuffer,
+    /// The peer will send no more. What it sent may still be in `input`.
+    pub(super) ended: bool,
+    pub(super) receives_without_wait: u8,
+    /// Whoever waits for input; the reactor has a clone. This one is for ends that we make ourselves.
+    pub(super) reader: Option<Waker>,
+
+    pub(super) output: OutputBuffer,
+    /// Invariant: `Idle` only if there is no output.
+    pub(super) flush: Flush,
+    pub(super) high_water: usize,
+    pub(super) low_water: usize,
+    /// The output exceeded `high_water` and has not fallen to `low_water` since.
+    pub(super) paused: bool,
+    /// Whoever waits for the output to shrink, or for the end. All are woken at each such change.
+    pub(super) waiters: Vec<Waker>,
+    /// How many writes were dropped because the connection was closed or lost.
+    pub(super) dropped_writes: u32,
+
+    /// Dropped when the connection is over: it counts the connections of a server.
+    pub(super) guard: Option<Rc<dyn Any>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Open,
+    HalfClosing,
+    HalfClosed,
+    Closing,
+    Closed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flush {
+    Idle,
+    TurnEnd,
+    Writable,
+}
+
+/// What one try to receive came to.
+pub(super) enum Received {
+    /// More input, or the end of it.
+    Something,
+    /// Only bytes that belong to TLS.
+    Overhead,
+    /// The system has nothing.
+    Nothing,
+}
+
+impl State {
+    pub(super) fn new(source: Option<Rc<Source>>, io: sys::Io) -> Self {
+        Self {
+            source,
+            io,
+            phase: Phase::Open,
+            lost: None,
+            tls: None,
+            input: InputBuffer::new(),
+            ended: false,
+            receives_without_wait: 0,
+            reader: None,
+            output: OutputBuffer::default(),
+            flush: Flush::Idle,
+            high_water: HIGH_WATER,
+            low_water: LOW_WATER,
+            paused: false,
+            waiters: Vec::new(),
+            dropped_writes: 0,
+            guard: None,
+        }
+    }
+
+    /// How the input has ended, if it has.
+    pub(super) fn input_end(&self) -> Option<io::Result<()>> {
+        let is_closed = matches!(self.phase, Phase::Closing | Phase::Closed);
+        if !self.ended && !is_closed {
+            return None;
+        }
+        match &self.lost {
+            // Sending failed with "broken pipe" if the peer had ended its output in good order
+            // before it broke off (`tcp_reset` in Linux' net/ipv4/tcp_input.c): all has been read.
+            Some(lost) if !(self.ended && lost.kind() == io::ErrorKind::BrokenPipe) => {
+                Some(Err(lost.to_error()))
+            }
+            _ => Some(Ok(())),
+        }
+    }
+
+    pub(super) fn receive(&mut self) -> io::Result<Received> {
+        let Some(source) = &self.source else { return Ok(Received::Nothing) };
+        self.receives_without_wait += 1;
+        let received = match &mut self.tls {
+            None => receive_plain(source, self.io, &mut self.input),
+            Some(session) => receive_tls(source, session, &mut self.input, &mut self.output),
+        };
+        match received {
+            Ok((0, _)) => {
+                if self.tls.as_ref().is_some_and(|session| !session.is_closed_by_peer()) {
+                    let error = "the peer ended the connection without a TLS close notification";
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, error));
+                }
+                self.ended = true;
+                Ok(Received::Something)
+            }
+            Ok((_, 0)) => {
+                self.ended |= self.tls.as_ref().is_some_and(|session| session.is_closed_by_peer());
+                Ok(if self.ended { Received::Something } else { Received::Overhead })
+            }
+            Ok(_) => {
+                self.ended |= self.tls.as_ref().is_some_and(|session| session.is_closed_by_peer());
+                Ok(Received::Something)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Received::Nothing),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn takes_writes(&self) -> bool {
+        self.phase == Phase::Open && self.lost.is_none() && self.source.is_some()
+    }
+
+    pub(super) fn has_unsent(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    /// Sends as much of `data` as the system takes, maybe nothing.
+    pub(super) fn send(&self, data: &[u8]) -> io::Result<usize> {
+        let Some(source) = &self.source else { return Ok(0) };
+        send_to(source, self.io, data)
+    }
+
+    /// Sends as much of the output as the system takes, and says whether that was all.
+    pub(super) fn send_output(&mut self) -> io::Result<bool> {
+        let Some(source) = &self.source else { return Ok(!self.has_unsent()) };
+        if !self.output.is_empty() {
+            let sent = send_to(source, self.io, self.output.data())?;
+            self.output.advance(sent);
+            self.note_size();
+        }
+        Ok(self.output.is_empty())
+    }
+
+    pub(super) fn append(&mut self, data: &[u8]) {
+        match &mut self.tls {
+            None => self.output.extend(data),
+            Some(session) => session.encrypt(data, &mut self.output),
+        }
+    }
+
+    pub(super) fn note_size(&mut self) {
+        let size = self.output.len();
+        if size > self.high_water {
+            self.paused = true;
+        } else if size <= self.low_water {
+            self.paused = false;
+        }
+    }
+
+    pub(super) fn waiters_if_resumed(&mut self) -> Vec<Waker> {
+        if self.paused { Vec::new() } else { std::mem::take(&mut self.waiters) }
+    }
+
+    pub(super) fn add_waiter(&mut self, cx: &Context<'_>) {
+        if !self.waiters.iter().any(|waker| waker.will_wake(cx.waker())) {
+            self.waiters.push(cx.waker().clone());
+        }
+    }
+
+    /// Tells the peer, where the protocol has words for it, that this was all.
+    pub(super) fn say_goodbye(&mut self) {
+        if let Some(session) = &mut self.tls {
+            session.close_notify(&mut self.output);
+        }
+    }
+
+    pub(super) fn shut_down_sending(&self) {
+        if let Some(source) = &self.source {
+            // Fails only if the connection is gone already, of which the next read tells.
+            let _ = SockRef::from(&**source).shutdown(Shutdown::Write);
+        }
+    }
+
+    /// Ends the connection, and returns what is to be dropped when the state is free.
+    pub(super) fn end(&mut self) -> impl Sized + use<> {
+        self.phase = Phase::Closed;
+        self.flush = Flush::Idle;
+        self.paused = false;
+        self.output.clear();
+        (self.source.take(), self.guard.take())
+    }
+}
+
+/// Receives once, and returns the number of bytes twice: as received, and as input.
+fn receive_plain(
+    source: &Source,
+    io: sys::Io,
+    input: &mut InputBuffer,
+) -> io::Result<(usize, usize)> {
+    let room = input.room();
+    let size = room.len();
+    let received = source.try_io(Direction::Read, |source| (io.receive)(source, room))?;
+    if received < size {
+        source.clear_ready(Direction::Read);
+    }
+    input.fill(received);
+    Ok((received, received))
+}
+
+/// Receives once, and returns how many bytes that were, and how many bytes of input came of it.
+fn receive_tls(
+    source: &Source,
+    session: &mut Session,
+    input: &mut InputBuffer,
+    output: &mut OutputBuffer,
+) -> io::Result<(usize, usize)> {
+    /// A few records of the largest size.
+    const ROOM: usize = 4 * 16 * 1024;
+    thread_local! {
+        /// What was received is decrypted at once, so one buffer serves all connections.
+        static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.resize(ROOM, 0);
+        let received = source.try_io(Direction::Read, |io| (sys::SOCKET.receive)(io, scratch))?;
+        if received < scratch.len() {
+            source.clear_ready(Direction::Read);
+        }
+        let before = input.len();
+        session.decrypt(&scratch[..received], input, output)?;
+        Ok((received, input.len() - before))
+    })
+}
+
+/// Sends as much of `data` as the system takes, maybe nothing.
+fn send_to(source: &Source, io: sys::Io, data: &[u8]) -> io::Result<usize> {
+    match source.try_io(Direction::Write, |source| (io.send)(source, data)) {
+        Ok(sent) => {
+            if sent < data.len() {
+                source.clear_ready(Direction::Write);
+            }
+            Ok(sent)
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        Err(error) => Err(error),
+    }
+}

@@ -29,11 +29,11 @@ pub(crate) fn entries(manifest: &str) -> Vec<Entry<'_>> {
         if line.starts_with('[') {
             let end = line.rfind(']').unwrap_or(line.len());
             section = line[..end].trim_matches(['[', ']']).trim();
-        } else if let Some((key, value)) = line.split_once('=') {
-            if !line.starts_with('#') {
-                let (key, value) = (key.trim(), value.trim());
-                entries.push(Entry { line: index + 1, section, key, value });
-            }
+        } else if let Some((key, value)) = line.split_once('=')
+            && !line.starts_with('#')
+        {
+            let (key, value) = (key.trim(), value.trim());
+            entries.push(Entry { line: index + 1, section, key, value });
         }
     }
     entries

@@ -71,3 +71,8 @@ pub mod executor {
     pub use crate::handler::{Handler, Step};
     pub use crate::registers::{Frame, Previous, arm, enter, leave, uncancelled};
 }
+
+/// Makes the example of the README a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

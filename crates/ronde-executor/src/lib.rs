@@ -66,3 +66,8 @@ pub use listeners::CallbackId;
 pub use promise::{JoinPromise, Promise, SetResultError};
 pub use remote::{ClosedError, Remote, RemoteHandle};
 pub use task::{Child, IntoTask, Join, JoinRef, JoinTask, Task, TaskId, TaskRef};
+
+/// Makes the example of the README a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -72,6 +72,8 @@ fn clippy(root: &Path, arguments: &[String]) -> Result<(), Failure> {
 }
 
 fn test(root: &Path, arguments: &[String]) -> Result<(), Failure> {
+    // Some tests run an example as a user would, and these flags alone don't have them built.
+    all_but_benches(Shown::cargo(root).args(["build"]), root).args(["--examples"]).run()?;
     let cargo = all_but_benches(Shown::cargo(root).args(["test"]), root);
     cargo.args(["--lib", "--bins", "--tests"]).args(arguments).run()
 }

@@ -45,7 +45,7 @@ use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker, ready};
 
-use ronde_context::{Wait, is_cancelling, waiting_for};
+use ronde_context::{Wait, decline, waiting_for};
 use ronde_loop::{Direction, LoopHandle, Source};
 use socket2::SockRef;
 
@@ -189,7 +189,7 @@ impl Connection {
 
     /// Waits until something was received, if only bytes that belong to TLS.
     fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        if is_cancelling() {
+        if decline(cx) {
             return Poll::Pending;
         }
         loop {
@@ -497,7 +497,7 @@ impl Connection {
         cx: &mut Context<'_>,
         enough: impl FnOnce(&State) -> bool,
     ) -> Poll<io::Result<()>> {
-        if is_cancelling() {
+        if decline(cx) {
             return Poll::Pending;
         }
         let mut state = self.state.borrow_mut();
@@ -635,7 +635,7 @@ impl Connection {
 
     /// Waits until the connection is over.
     pub(crate) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if is_cancelling() {
+        if decline(cx) {
             return Poll::Pending;
         }
         let mut state = self.state.borrow_mut();

@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ronde_context::{Wait, is_cancelling, waiting_for};
+use ronde_context::{Wait, decline, waiting_for};
 use ronde_loop::{Direction, LoopHandle, Sleep, Source, sleep};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
@@ -61,7 +61,7 @@ impl<F: Fn(SocketAddr) -> Attempt> Race<F> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Source, SocketAddr), Attempts>> {
-        if is_cancelling() {
+        if decline(cx) {
             return Poll::Pending;
         }
         loop {

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_io::{AsyncBufRead, AsyncRead};
 use memchr::memmem;
-use ronde_context::is_cancelling;
+use ronde_context::decline;
 #[cfg(unix)]
 use ronde_loop::OwnedSource;
 
@@ -176,7 +176,7 @@ impl StreamReader {
     pub async fn read(&self, max: usize) -> Result<Bytes, ReadError> {
         let _turn = self.begin_read()?;
         poll_fn(|cx| {
-            if is_cancelling() {
+            if decline(cx) {
                 return Poll::Pending;
             }
             if max > 0 {
@@ -265,7 +265,7 @@ impl StreamReader {
     pub async fn readexactly(&self, n: usize) -> Result<Bytes, ReadError> {
         let _turn = self.begin_read()?;
         poll_fn(|cx| {
-            if is_cancelling() {
+            if decline(cx) {
                 return Poll::Pending;
             }
             while self.connection.with_input(|input| input.len()) < n {
@@ -473,7 +473,7 @@ impl StreamReader {
         separator: &[u8],
         scanned: &mut usize,
     ) -> Poll<Result<Bytes, ReadError>> {
-        if is_cancelling() {
+        if decline(cx) {
             return Poll::Pending;
         }
         loop {
@@ -557,7 +557,7 @@ impl AsyncRead for StreamReader {
         cx: &mut Context<'_>,
         target: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        if is_cancelling() {
+        if decline(cx) {
             return Poll::Pending;
         }
         let polled = self.poll_as_read(|| {
@@ -572,7 +572,7 @@ impl AsyncRead for StreamReader {
 
 impl AsyncBufRead for StreamReader {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-        if is_cancelling() {
+        if decline(cx) {
             return Poll::Pending;
         }
         let this = self.get_mut();

@@ -9,7 +9,7 @@ use std::rc::{Rc, Weak};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use ronde_context::{Wait, catch_cancelled, is_cancelling, waiting_for};
+use ronde_context::{Wait, catch_cancelled, decline, waiting_for};
 use ronde_loop::{Direction, ExceptionContext, Failure, LoopHandle, Source};
 use socket2::{SockRef, Socket};
 
@@ -257,7 +257,7 @@ impl Server {
 
     async fn wait_until(&self, what: &'static str, is_true: impl Fn(&Shared) -> bool) {
         poll_fn(|cx| {
-            if is_cancelling() {
+            if decline(cx) {
                 return Poll::Pending;
             }
             if is_true(&self.shared) {

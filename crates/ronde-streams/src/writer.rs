@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use futures_io::AsyncWrite;
-use ronde_context::is_cancelling;
+use ronde_context::decline;
 #[cfg(unix)]
 use ronde_loop::OwnedSource;
 
@@ -479,7 +479,7 @@ impl AsyncWrite for StreamWriter {
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if is_cancelling() {
+        if decline(cx) {
             return Poll::Pending;
         }
         self.connection.close();

@@ -141,6 +141,8 @@ impl Runner {
         if tasks.is_empty() {
             return Ok(());
         }
+        // So that what is cancelled here calls nobody at once, as it wouldn't in the loop.
+        let _current = self.event_loop.enter();
         let left = Rc::new(Cell::new(tasks.len()));
         for task in &tasks {
             task.cancel_with(CancelledError::default().with_origin(Origin::Shutdown));

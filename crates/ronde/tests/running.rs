@@ -8,6 +8,7 @@ use ronde::{
     CancelledError, Promise, RunError, Runner, all_tasks, catch_cancelled, create_task,
     current_task, get_running_loop, sleep, to_thread, yield_now,
 };
+use std::cell::Cell;
 use std::future::pending;
 use std::num::ParseIntError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -431,4 +432,18 @@ fn the_builder_passes_all_parameters_on() {
         .unwrap();
     let runner = Runner::builder().debug(true).build().unwrap();
     assert!(runner.get_loop().get_debug());
+}
+
+#[test]
+fn a_promise_that_is_cancelled_at_the_end_calls_back_in_the_loop() {
+    let in_the_loop = Rc::new(Cell::new(None));
+    let seen = in_the_loop.clone();
+    ronde::run(async move {
+        let promise = Promise::<()>::new();
+        promise.add_done_callback(move |_| seen.set(Some(get_running_loop().is_ok())));
+        create_task(async move { promise.await }).detach();
+        ronde::yield_now().await;
+    })
+    .unwrap();
+    assert_eq!(in_the_loop.get(), Some(true));
 }

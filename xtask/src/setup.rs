@@ -16,7 +16,9 @@ struct Tool {
 
 const TOOLS: &[Tool] = &[
     Tool { program: "openssl", package: "openssl", used_for: "the other end of TLS tests" },
-    Tool { program: "python3", package: "python3", used_for: "comparing with asyncio itself" },
+    Tool { program: "python3", package: "python3", used_for: "servers that are not ours" },
+    #[cfg(target_os = "linux")]
+    Tool { program: "strace", package: "strace", used_for: "counting system calls" },
 ];
 
 /// Checks that the tools are on `PATH`; as root of a Debian-like system, installs what is missing.

@@ -203,7 +203,7 @@ fn a_self_signed_certificate_is_refused_unless_it_is_a_root() {
             assert!(matches!(error, TlsError::SelfSigned(_)), "{error:?}");
             assert_eq!(
                 error.to_string(),
-                "the certificate is self-signed, and not one that we trust"
+                "the certificate is self-signed: a server's must be signed by a trusted authority"
             );
         }
         let pem = self_signed(false);

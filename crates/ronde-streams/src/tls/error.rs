@@ -131,9 +131,9 @@ impl fmt::Display for TlsError {
                 f.write_str("the certificate is for another name")?;
                 write_names(f, error)
             }
-            Self::SelfSigned(_) => {
-                f.write_str("the certificate is self-signed, and not one that we trust")
-            }
+            Self::SelfSigned(_) => f.write_str(
+                "the certificate is self-signed: a server's must be signed by a trusted authority",
+            ),
             Self::UnknownIssuer(_) => {
                 f.write_str("the certificate is from an issuer that we don't know")
             }

@@ -6,8 +6,8 @@
 //! - [`decline`]: is a cancellation being delivered right now? Then the leaf takes nothing and
 //!   returns `Pending`, because the frames above it are about to be dropped.
 //! - [`waiting_for`]: "this is what I wait for", one store per suspension. A task that is cancelled
-//!   while it waits for another task or a promise passes the cancellation on to it, and a hang can
-//!   be explained in a release build.
+//!   while it waits for another task or a promise passes the cancellation on to it; one that waits
+//!   in a wait list has its [`Entry`] marked; and a hang can be explained in a release build.
 //!
 //! Outside a ronde task both do nothing, so a leaf that uses them runs under any executor.
 //!
@@ -50,12 +50,16 @@
 
 #![forbid(unsafe_code)]
 
+mod current;
+mod entry;
 mod error;
 mod handler;
 mod registers;
 mod scope;
 mod wait;
 
+pub use current::current_task;
+pub use entry::{Entry, WaitList, no_longer_waiting_in};
 pub use error::{CancelledError, Origin, Raise};
 pub use handler::{CatchCancelled, catch_cancelled};
 pub use registers::{decline, is_cancelling};
@@ -68,6 +72,7 @@ pub use wait::{Awaited, CancelStep, Wait, cancel, no_longer_waiting_for, waiting
 /// poll the coroutine through it, between [`enter`](executor::enter) and
 /// [`leave`](executor::leave).
 pub mod executor {
+    pub use crate::current::provide_current_task;
     pub use crate::handler::{Handler, Step};
     pub use crate::registers::{Frame, Previous, arm, enter, leave, uncancelled};
 }

@@ -123,7 +123,8 @@ impl CancelScope {
     /// Asks for the body to be cancelled. Returns false if it is over already.
     ///
     /// If the body waits for a task or a promise, that is cancelled, and the cancellation comes
-    /// back through it; else the body's task is woken and gets it at its next poll.
+    /// back through it; else the body's task is woken and gets it at its next poll. An entry in a
+    /// wait list is marked at once.
     pub fn cancel(&self, error: &CancelledError) -> bool {
         let shared = &self.shared;
         let error = error.clone().with_origin(self.origin());
@@ -134,6 +135,10 @@ impl CancelScope {
             Phase::Suspended => {
                 if shared.pass_on(&error) {
                     return true;
+                }
+                // A body that may still win keeps its place until it has been polled once more.
+                if !shared.one_more_poll.get() {
+                    shared.cancel_entry();
                 }
                 shared.request(error);
                 let waker = shared.waker.take();
@@ -218,6 +223,14 @@ impl Shared {
             self.request.replace(Request::PassedOn(error.clone()));
         }
         passed_on
+    }
+
+    /// Marks the wait list's entry that the body waits in, if it does.
+    fn cancel_entry(&self) {
+        let waiting = self.waiting.borrow().clone();
+        if let Some(waiting) = waiting {
+            waiting.cancel_entry();
+        }
     }
 
     /// The cancellation to deliver at the poll that begins now. `waited` is what the body has been
@@ -340,6 +353,7 @@ impl<F: Future> Future for Scoped<F> {
                     step = shared.poll_body(this.handler, this.body.as_mut(), Some(error), cx);
                 } else {
                     // The body has asked itself, and gets it at its next poll, as a task would.
+                    shared.cancel_entry();
                     shared.request(error);
                     cx.waker().wake_by_ref();
                 }

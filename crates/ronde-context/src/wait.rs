@@ -5,6 +5,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::CancelledError;
+use crate::entry::Entry;
 use crate::registers;
 
 /// What a suspended task waits for.
@@ -13,7 +14,9 @@ use crate::registers;
 pub enum Wait {
     /// A task, a promise, or something else that can itself be cancelled.
     For(Rc<dyn Awaited>),
-    /// Something that can't: a timer, a descriptor, a lock, a thread. The text names the kind.
+    /// A place in a wait list, such as a lock's. It is marked as soon as the task is cancelled.
+    Entry(Entry),
+    /// Something that can't: a timer, a descriptor, a thread. The text names the kind.
     Leaf(&'static str),
     /// More than one thing, as under `join!`. A cancellation goes to none of them.
     Several,
@@ -29,8 +32,20 @@ impl Wait {
     pub fn target(&self) -> Option<&Rc<dyn Awaited>> {
         match self {
             Wait::For(target) => Some(target),
-            Wait::Leaf(_) | Wait::Several => None,
+            Wait::Entry(_) | Wait::Leaf(_) | Wait::Several => None,
         }
+    }
+
+    /// Marks the entry that is waited in, if there is one and it still waits. Returns whether it did.
+    ///
+    /// Who cancels a task or a scope calls it when the request is made.
+    ///
+    /// ```
+    /// use ronde_context::Wait;
+    /// assert!(!Wait::Leaf("a timer").cancel_entry());
+    /// ```
+    pub fn cancel_entry(&self) -> bool {
+        matches!(self, Wait::Entry(entry) if entry.cancel())
     }
 }
 
@@ -38,6 +53,7 @@ impl fmt::Debug for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Wait::For(awaited) => awaited.describe(f),
+            Wait::Entry(entry) => entry.fmt(f),
             Wait::Leaf(kind) => f.write_str(kind),
             Wait::Several => f.write_str("several things"),
         }

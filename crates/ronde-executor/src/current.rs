@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
+
+use ronde_context::Awaited;
 
 use crate::executor::Shared;
 use crate::failure::ExceptionContext;
@@ -53,6 +55,12 @@ pub(crate) fn report(context: &ExceptionContext) {
 /// ```
 pub fn current_task() -> Option<TaskRef> {
     CURRENT.with(|current| current.task.borrow().clone())
+}
+
+/// The current task as [`ronde_context::current_task`] gives it.
+pub(crate) fn current_awaited() -> Option<Weak<dyn Awaited>> {
+    let task = current_task()?;
+    Some(Rc::downgrade(&task.to_awaited()))
 }
 
 pub(crate) fn is_current_task(is_it: impl FnOnce(&TaskRef) -> bool) -> bool {

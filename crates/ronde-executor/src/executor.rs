@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::{Rc, Weak};
 use std::task::Waker;
 
+use ronde_context::executor::provide_current_task;
 use slab::Slab;
 
 use crate::batch::{self, Entry, Ready};
@@ -112,6 +113,7 @@ impl Executor {
     /// `notify` is called, on any thread, when something arrived from another thread: it should
     /// end whatever wait the loop is in, so that it calls [`drain_remote`](Self::drain_remote).
     pub fn new(notify: impl Fn() + Send + Sync + 'static) -> Self {
+        provide_current_task(current::current_awaited);
         Self {
             shared: Rc::new(Shared {
                 ready: Ready::default(),

@@ -33,6 +33,8 @@
 //! - Results set by hand: [`Promise`].
 //! - Networks: [`open_connection`], [`start_server`], [`StreamReader`], [`StreamWriter`],
 //!   [`TlsOptions`], [`TlsServerOptions`].
+//! - Tasks that wait for one another: [`Lock`], [`Event`], [`Condition`], [`Semaphore`],
+//!   [`BoundedSemaphore`], [`Barrier`], [`Queue`], [`LifoQueue`], [`PriorityQueue`].
 //! - Blocking work: [`to_thread`].
 //! - The event loop itself, for authors of frameworks: [`low_level`].
 //!
@@ -82,6 +84,14 @@ pub use ronde_streams::{
     Bytes, ConnectError, DEFAULT_LIMIT, Lines, OpenConnection, ReadError, ServeError, Server,
     StartServer, StreamReader, StreamWriter, TlsError, TlsInfo, TlsOptions, TlsServerOptions,
     from_socket, open_connection, rustls, start_server,
+};
+pub use ronde_sync::{
+    AnyQueue, Barrier, BarrierStatistics, BarrierWaitResult, BoundedSemaphore, BrokenBarrierError,
+    Condition, ConditionGuard, ConditionStatistics, Event, EventStatistics, Fifo, GetError, Lifo,
+    LifoQueue, Lock, LockGuard, LockStatistics, NoPartiesError, NotLockedError, Priority,
+    PriorityQueue, PutError, Queue, QueueEmpty, QueueFull, QueueItem, QueueShutDown,
+    QueueStatistics, ReleasedTooOftenError, Semaphore, SemaphorePermit, SemaphoreStatistics,
+    Storage, TaskDoneTooOftenError, WouldBlock,
 };
 
 /// The event loop itself: callbacks, timers, descriptors, clocks, executors.

@@ -85,15 +85,28 @@ impl Header {
 
     /// Leaves the request with the task, and wakes it.
     pub(super) fn request(&self, error: &CancelledError) {
+        let was_waiting = self.cancel_entry();
         if !self.flags.any(STICKY) {
             *self.requested.borrow_mut() = Some(error.clone());
             self.flags.set(REQUESTED);
         }
         // The request of a task that is being polled is delivered when it suspends.
         let running = current::is_current_task(|task| std::ptr::eq(task.header(), self));
-        if !running && self.wake() {
+        if !running && (self.wake() || was_waiting) {
             self.flags.set(STICKY);
         }
+    }
+
+    /// Marks the wait list's entry that the task waits in, and so wakes the task. Returns whether the
+    /// entry was still waiting: no wake-up was on its way. While the task is running, it waits for
+    /// nothing.
+    fn cancel_entry(&self) -> bool {
+        let entry = match &*self.waiting.borrow() {
+            Some(Wait::Entry(entry)) => entry.clone(),
+            _ => return false,
+        };
+        let _entered = self.executor.upgrade().map(Entered::new);
+        entry.cancel()
     }
 
     /// Wakes the task. Returns whether it was asleep: no wake-up was on its way.
@@ -158,7 +171,12 @@ impl Header {
     /// A request that was made while the task ran, now that it suspends. Returns whether the task
     /// must be woken to take it: else what the task waits for has been cancelled.
     pub(super) fn deliver_at_suspension(&self) -> bool {
-        let Some(target) = self.cancellable_wait() else { return true };
+        let Some(target) = self.cancellable_wait() else {
+            if self.cancel_entry() {
+                self.flags.set(STICKY);
+            }
+            return true;
+        };
         let Some(error) = self.requested.borrow().clone() else { return false };
         if !cancel(target, &error) {
             return true;

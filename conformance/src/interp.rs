@@ -109,7 +109,10 @@ impl Activation {
             Stmt::Shield { item, into } => self.shield(item, into.as_deref()).await,
             Stmt::AsCompleted { items, timeout } => self.as_completed(items, *timeout).await,
             Stmt::Timeout { ms, body } => self.timeout(*ms, body).await,
-            _ => Ok(self.plain(statement)?),
+            _ => match self.wait_for_primitive(statement).await {
+                Some(run) => run,
+                None => Ok(self.plain(statement)?),
+            },
         }
     }
 

@@ -11,15 +11,6 @@ use serde::Deserialize;
 /// To switch something on, take its lines away here and give [`Stmt`] its operations.
 const NOT_YET: &[(&str, &[&str])] = &[
     ("task groups", &["task_group", "tg_spawn"]),
-    ("locks", &["lock", "lock_acquire", "lock_release", "lock_locked"]),
-    ("semaphores", &["sem", "sem_acquire", "sem_release", "sem_locked"]),
-    ("events", &["event_set", "event_clear", "event_wait", "event_is_set"]),
-    ("conditions", &["cond", "cond_wait", "cond_wait_for", "notify", "notify_all"]),
-    ("barriers", &["barrier_wait", "barrier_abort", "barrier_reset"]),
-    (
-        "queues",
-        &["q_put", "q_get", "q_put_nowait", "q_get_nowait", "q_task_done", "q_join", "q_size"],
-    ),
     ("async generators", &["gen_yield", "async_for"]),
     ("context managers", &["with"]),
 ];
@@ -138,7 +129,42 @@ pub(crate) type Body = Rc<[Stmt]>;
 /// A program as the interpreter runs it.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Code {
+    #[serde(default)]
+    pub(crate) decl: Decl,
     pub(crate) coroutines: HashMap<String, Body>,
+}
+
+/// The primitives that a program has.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Decl {
+    pub(crate) locks: usize,
+    pub(crate) events: usize,
+    pub(crate) conds: usize,
+    pub(crate) sems: Vec<SemaphoreDecl>,
+    pub(crate) barriers: Vec<usize>,
+    pub(crate) queues: Vec<QueueDecl>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct SemaphoreDecl {
+    pub(crate) value: usize,
+    #[serde(default)]
+    pub(crate) bounded: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct QueueDecl {
+    pub(crate) kind: QueueKind,
+    pub(crate) max: usize,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum QueueKind {
+    Fifo,
+    Lifo,
+    Priority,
 }
 
 /// A statement. The language's README says what each does and prints.
@@ -294,6 +320,96 @@ pub(crate) enum Stmt {
     },
     Reschedule {
         ms: Option<u64>,
+    },
+
+    Lock {
+        lock: usize,
+        body: Body,
+    },
+    LockAcquire {
+        lock: usize,
+    },
+    LockRelease {
+        lock: usize,
+    },
+    LockLocked {
+        lock: usize,
+    },
+    Sem {
+        sem: usize,
+        body: Body,
+    },
+    SemAcquire {
+        sem: usize,
+    },
+    SemRelease {
+        sem: usize,
+    },
+    SemLocked {
+        sem: usize,
+    },
+    EventSet {
+        event: usize,
+    },
+    EventClear {
+        event: usize,
+    },
+    EventWait {
+        event: usize,
+    },
+    EventIsSet {
+        event: usize,
+    },
+    Cond {
+        cond: usize,
+        body: Body,
+    },
+    CondWait {
+        cond: usize,
+    },
+    CondWaitFor {
+        cond: usize,
+        #[serde(flatten)]
+        test: Test,
+    },
+    Notify {
+        cond: usize,
+        n: usize,
+    },
+    NotifyAll {
+        cond: usize,
+    },
+    BarrierWait {
+        barrier: usize,
+    },
+    BarrierAbort {
+        barrier: usize,
+    },
+    BarrierReset {
+        barrier: usize,
+    },
+    QPut {
+        queue: usize,
+        v: i64,
+    },
+    QGet {
+        queue: usize,
+    },
+    QPutNowait {
+        queue: usize,
+        v: i64,
+    },
+    QGetNowait {
+        queue: usize,
+    },
+    QTaskDone {
+        queue: usize,
+    },
+    QJoin {
+        queue: usize,
+    },
+    QSize {
+        queue: usize,
     },
 }
 

@@ -8,7 +8,7 @@ use ronde::low_level::{Child, Handle, LoopHandle, TimerHandle};
 use ronde::{CallbackId, IntoTask, Promise, Task, TaskRef, current_task};
 
 use crate::interp;
-use crate::ops::Kept;
+use crate::ops::{Kept, Primitives};
 use crate::parse::Code;
 use crate::trace::Trace;
 use crate::value::{Exc, Outcome};
@@ -17,6 +17,7 @@ pub(crate) struct Runtime {
     pub(crate) code: Code,
     pub(crate) event_loop: LoopHandle,
     pub(crate) trace: Trace,
+    pub(crate) primitives: Primitives,
     /// Every task, in order of creation. Nothing is released before the program's end.
     pub(crate) tasks: RefCell<Vec<Rc<TaskVar>>>,
     /// Those whose names begin with `$`.
@@ -84,6 +85,7 @@ pub(crate) enum AnyHandle {
 impl Runtime {
     pub(crate) fn new(code: Code, event_loop: LoopHandle, trace: Trace) -> Rc<Self> {
         Rc::new(Self {
+            primitives: Primitives::new(&code.decl),
             code,
             event_loop,
             trace,

@@ -32,6 +32,10 @@ pub(crate) enum Exc {
     Timeout,
     InvalidState,
     RuntimeError,
+    ValueError,
+    BrokenBarrier,
+    QueueFull,
+    QueueEmpty,
 }
 
 impl Exc {
@@ -43,6 +47,10 @@ impl Exc {
             Exc::Timeout => "Timeout",
             Exc::InvalidState => "InvalidState",
             Exc::RuntimeError => "RuntimeError",
+            Exc::ValueError => "ValueError",
+            Exc::BrokenBarrier => "BrokenBarrier",
+            Exc::QueueFull => "QueueFull",
+            Exc::QueueEmpty => "QueueEmpty",
         }
     }
 }

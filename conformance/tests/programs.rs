@@ -8,6 +8,7 @@ use ronde_conformance::{Program, run, unsupported};
 /// Programs whose trace is meant to be another one, and why.
 const DEVIATIONS: &[(&str, &str)] = &[
     ("cancel_uncancel_undelivered", UNCANCEL),
+    ("cond_notify_lost", NOTIFY),
     ("iter_wait_for_zero", ZERO),
     ("iter_wait_for", WAIT_FOR),
     ("iter_cancel_wait_for", WAIT_FOR),
@@ -16,6 +17,8 @@ const DEVIATIONS: &[(&str, &str)] = &[
 ];
 
 const UNCANCEL: &str = "as in Python 3.13, `uncancel` withdraws a request that isn't delivered yet";
+const NOTIFY: &str =
+    "as in Python 3.13, a condition passes on what a cancelled waiter was notified of";
 const ZERO: &str = "with no time at all, a task is cancelled without a turn in between";
 const WAIT_FOR: &str = "as in Python 3.12, `wait_for` is a timeout in the calling task: it takes \
                         fewer turns, and what a task that was cancelled returns is the result";

@@ -5,10 +5,12 @@ mod composites;
 mod kept;
 mod limits;
 mod plain;
+mod primitives;
 
 use std::time::Duration;
 
 pub(crate) use kept::Kept;
+pub(crate) use primitives::Primitives;
 
 /// The language counts time in milliseconds.
 pub(crate) fn duration(ms: u64) -> Duration {

@@ -56,7 +56,10 @@ impl Activation {
             Stmt::CallLater { ms, callback } => self.call_later(*ms, callback),
             Stmt::HandleCancel { handle } => self.handle_cancel(handle),
             Stmt::Reschedule { ms } => return self.reschedule(*ms),
-            _ => unreachable!("{statement:?} suspends"),
+            _ => {
+                let used = self.use_primitive(statement);
+                return used.unwrap_or_else(|| unreachable!("{statement:?} suspends"));
+            }
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use ronde::{Timeout, catch_cancelled, sleep, yield_now};
+use ronde::{TaskGroup, Timeout, catch_cancelled, sleep, yield_now};
 
 use crate::ops::duration;
 use crate::parse::{Handler, Stmt};
@@ -40,12 +40,14 @@ pub(crate) struct Activation {
     pub(crate) variables: Rc<Variables>,
     /// The innermost enclosing `timeout` block.
     pub(crate) limit: Option<Timeout>,
+    /// The innermost enclosing `task_group` block.
+    pub(crate) group: Option<TaskGroup>,
 }
 
 /// Runs a coroutine from its beginning.
 pub(crate) async fn coroutine(rt: Rc<Runtime>, name: String) -> Outcome {
     let body = rt.code.coroutines[&name].clone();
-    let activation = Activation { rt, variables: Rc::default(), limit: None };
+    let activation = Activation { rt, variables: Rc::default(), limit: None, group: None };
     match activation.body(&body).await {
         Ok(()) => Ok(Value::Int(0)),
         Err(Stop::Return(value)) => Ok(Value::Int(value)),
@@ -109,6 +111,7 @@ impl Activation {
             Stmt::Shield { item, into } => self.shield(item, into.as_deref()).await,
             Stmt::AsCompleted { items, timeout } => self.as_completed(items, *timeout).await,
             Stmt::Timeout { ms, body } => self.timeout(*ms, body).await,
+            Stmt::TaskGroup { body } => self.task_group(body).await,
             _ => match self.wait_for_primitive(statement).await {
                 Some(run) => run,
                 None => Ok(self.plain(statement)?),

@@ -10,7 +10,6 @@ use serde::Deserialize;
 ///
 /// To switch something on, take its lines away here and give [`Stmt`] its operations.
 const NOT_YET: &[(&str, &[&str])] = &[
-    ("task groups", &["task_group", "tg_spawn"]),
     ("async generators", &["gen_yield", "async_for"]),
     ("context managers", &["with"]),
 ];
@@ -410,6 +409,14 @@ pub(crate) enum Stmt {
     },
     QSize {
         queue: usize,
+    },
+    TaskGroup {
+        body: Body,
+    },
+    TgSpawn {
+        coro: String,
+        var: Option<String>,
+        name: Option<String>,
     },
 }
 

@@ -2,10 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use ronde::low_level::{Child, Handle, LoopHandle, TimerHandle};
-use ronde::{CallbackId, IntoTask, Promise, Task, TaskRef, current_task};
+use ronde::{CallbackId, IntoTask, Promise, Task, TaskId, TaskRef, current_task};
 
 use crate::interp;
 use crate::ops::{Kept, Primitives};
@@ -99,12 +102,33 @@ impl Runtime {
 
     /// Starts a coroutine as a task.
     pub(crate) fn create_task(self: &Rc<Self>, coro: &str, name: Option<&str>) -> Rc<TaskVar> {
-        let task = self.event_loop.create_task(interp::coroutine(self.clone(), coro.to_owned()));
+        let created = self.create_task_with::<Infallible>(coro, name, |future| {
+            Ok(self.event_loop.create_task(future))
+        });
+        created.unwrap_or_else(|never| match never {})
+    }
+
+    /// Starts a coroutine as a task, in a way that may be refused.
+    pub(crate) fn create_task_with<E>(
+        self: &Rc<Self>,
+        coro: &str,
+        name: Option<&str>,
+        create: impl FnOnce(Pin<Box<dyn Future<Output = Outcome>>>) -> Result<Task<Outcome>, E>,
+    ) -> Result<Rc<TaskVar>, E> {
+        let task = create(Box::pin(interp::coroutine(self.clone(), coro.to_owned())))?;
         let mut tasks = self.tasks.borrow_mut();
         let name = name.map_or_else(|| format!("T{}", tasks.len() + 1), str::to_owned);
         let var = Rc::new(TaskVar { task: task.named(name), callbacks: RefCell::default() });
         tasks.push(var.clone());
-        var
+        Ok(var)
+    }
+
+    /// What a task has raised.
+    pub(crate) fn exception_of(&self, task: TaskId) -> Exc {
+        let tasks = self.tasks.borrow();
+        let var = tasks.iter().find(|var| var.task.id() == task);
+        let outcome = var.expect("every task is in here").task.result();
+        outcome.map_err(Exc::from).and_then(|outcome| outcome).expect_err("it has failed")
     }
 
     /// The label of the next future.

@@ -36,7 +36,11 @@ pub(crate) enum Exc {
     BrokenBarrier,
     QueueFull,
     QueueEmpty,
+    /// Those of a task group, sorted by what they print.
+    Group(Vec<Exc>),
 }
+
+impl std::error::Error for Exc {}
 
 impl Exc {
     /// The word by which handlers name it.
@@ -51,6 +55,7 @@ impl Exc {
             Exc::BrokenBarrier => "BrokenBarrier",
             Exc::QueueFull => "QueueFull",
             Exc::QueueEmpty => "QueueEmpty",
+            Exc::Group(_) => "Group",
         }
     }
 }
@@ -80,6 +85,10 @@ impl fmt::Display for Exc {
                 Some(message) if !message.is_empty() => write!(f, "Cancelled({message})"),
                 _ => f.write_str("Cancelled"),
             },
+            Exc::Group(members) => {
+                let members: Vec<_> = members.iter().map(Exc::to_string).collect();
+                write!(f, "Group[{}]", members.join(" "))
+            }
             _ => f.write_str(self.kind()),
         }
     }

@@ -14,7 +14,13 @@ const DEVIATIONS: &[(&str, &str)] = &[
     ("iter_cancel_wait_for", WAIT_FOR),
     ("wait_for_cancel_race", WAIT_FOR),
     ("wait_for_cancel_suppressed", WAIT_FOR),
+    ("task_group_cancel_and_error", GROUP),
+    ("task_group_error_then_cancel", GROUP),
+    ("task_group_wait_error", GROUP),
 ];
+
+const GROUP: &str = "as in Python 3.13, a group that was cancelled from outside and has failures \
+                     raises them, and the task is cancelled again; its own cancellations don't count";
 
 const UNCANCEL: &str = "as in Python 3.13, `uncancel` withdraws a request that isn't delivered yet";
 const NOTIFY: &str =

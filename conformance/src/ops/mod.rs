@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod composites;
+mod groups;
 mod kept;
 mod limits;
 mod plain;

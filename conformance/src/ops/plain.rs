@@ -22,6 +22,9 @@ impl Activation {
             Stmt::Spawn { coro, var, name } => {
                 self.spawn(coro, var.as_deref(), name.as_deref());
             }
+            Stmt::TgSpawn { coro, var, name } => {
+                return self.tg_spawn(coro, var.as_deref(), name.as_deref());
+            }
             Stmt::Cancel { var, msg } => self.cancel(var, msg.as_deref()),
             Stmt::Done { var } => return self.query("done", var, |x| Ok(Some(x.done().into()))),
             Stmt::Cancelled { var } => {

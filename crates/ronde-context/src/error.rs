@@ -165,6 +165,40 @@ impl CancelledError {
     pub fn raise<T>(self) -> Raise<T> {
         Raise { error: Some(self), never: PhantomData }
     }
+
+    /// Raises this cancellation where the task, or the scope that it comes from, next suspends.
+    ///
+    /// For those who caught it, have something to say that is not to be lost, and return that. A
+    /// task that returns before it suspends again ends cancelled, unless it returns an `Err`.
+    /// Outside a task it does nothing.
+    ///
+    /// # In asyncio
+    ///
+    /// As of Python 3.13 a `TaskGroup` with failures that was cancelled from outside raises the
+    /// failures, and cancels the task again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::{pending, poll_once};
+    /// use ronde_context::{CancelScope, CancelledError, catch_cancelled};
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let scope = CancelScope::new();
+    /// let mut body = std::pin::pin!(scope.run(async {
+    ///     let caught = catch_cancelled(pending::<()>()).await;
+    ///     caught.unwrap_err().raise_later();
+    ///     // This still runs.
+    ///     pending::<()>().await
+    /// }));
+    /// assert!(poll_once(body.as_mut()).await.is_none());
+    /// scope.cancel(&CancelledError::default());
+    /// assert!(body.await.is_err());
+    /// # });
+    /// ```
+    pub fn raise_later(self) {
+        registers::give_back(self);
+    }
 }
 
 impl fmt::Debug for CancelledError {

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::{Rc, Weak};
 use std::task::Waker;
 
@@ -17,7 +17,7 @@ use crate::current::{self, Entered};
 use crate::error::PanicError;
 use crate::failure::{ExceptionContext, Failure};
 use crate::remote::{Arrival, Remote};
-use crate::task::{Task, TaskRef};
+use crate::task::{Task, TaskBuilder, TaskRef};
 
 /// Runs tasks and callbacks on one thread, in the order in which they became ready.
 ///
@@ -133,13 +133,13 @@ impl Executor {
     ///
     /// If the executor is closed.
     #[track_caller]
+    #[must_use = "dropping a task detaches it: call `detach` to say so"]
     pub fn spawn<F>(&self, future: F) -> Task<F::Output>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
-        assert!(!self.is_closed(), "a task was created on a closed event loop");
-        Task::spawn(&self.shared, future, Location::caller())
+        TaskBuilder::new().create_task_on(self, future)
     }
 
     /// Queues a callback for the next batch.
@@ -304,7 +304,7 @@ impl Executor {
 
     /// Was it closed?
     pub fn is_closed(&self) -> bool {
-        self.shared.closed.get()
+        self.shared.is_closed()
     }
 
     /// A handle that doesn't keep the executor alive.
@@ -321,6 +321,10 @@ impl WeakExecutor {
 }
 
 impl Shared {
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
     pub(crate) fn next_task_number(&self) -> u64 {
         let number = self.created.get() + 1;
         self.created.set(number);

@@ -6,7 +6,7 @@ use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::task::Waker;
 
-use crate::current;
+use crate::current::{self, Entered};
 use crate::executor::Shared;
 use crate::remote::{self, Arrival};
 use crate::sync::Arc;
@@ -17,15 +17,41 @@ use crate::sync::Arc;
 /// function that captures something costs a temporary waker for each of its calls.
 pub(crate) type Runnable = async_task::Runnable<Arc<remote::Shared>>;
 
-/// Allocates `future` as a task of `executor` and queues its first step. Returns what wakes it.
+/// Allocates `future` as a task of `executor` and queues its first step. What wakes it is given to
+/// `set_waker`.
 ///
 /// The task is detached: what becomes of its future is up to the future itself.
-pub(crate) fn spawn(executor: &Rc<Shared>, future: impl Future<Output = ()> + 'static) -> Waker {
+#[inline]
+pub(crate) fn spawn(
+    executor: &Rc<Shared>,
+    future: impl Future<Output = ()> + 'static,
+    set_waker: impl FnOnce(Waker),
+) {
+    let step = first_step(executor, future);
+    set_waker(step.waker());
+    executor.ready.push_step(step);
+}
+
+/// As [`spawn`], but runs the first step at once.
+pub(crate) fn run(
+    executor: &Rc<Shared>,
+    future: impl Future<Output = ()> + 'static,
+    set_waker: impl FnOnce(Waker),
+) {
+    // Wake-ups from inside the step belong into this queue.
+    let _entered = Entered::new(executor.clone());
+    let step = first_step(executor, future);
+    set_waker(step.waker());
+    step.run();
+}
+
+fn first_step(executor: &Rc<Shared>, future: impl Future<Output = ()> + 'static) -> Runnable {
     let builder = async_task::Builder::new().metadata(executor.remote.shared.clone());
     // SAFETY: `spawn_unchecked` asks for four things.
     // 1. The future isn't `Send`, so the runnable must be run and dropped on this thread only. This
-    //    is the executor's own thread, as we have an `Rc` of it, and that never changes. A runnable
-    //    exists in two places, where this function and `schedule` put it:
+    //    is the executor's own thread, as we have an `Rc` of it, and that never changes. The first
+    //    runnable is returned to this file's `spawn` and `run`, which are on this thread as well: it
+    //    is run at once, or goes where `schedule` puts the later ones. That is one of two places:
     //    - In a ready queue: that is inside an `Rc`, which stays on its thread. (An executor that
     //      is forgotten leaks its queue.)
     //    - In a remote queue, which any thread may push to and any thread may be the last to drop.
@@ -40,9 +66,7 @@ pub(crate) fn spawn(executor: &Rc<Shared>, future: impl Future<Output = ()> + 's
     // 4. `schedule` is `'static`.
     let (runnable, task) = unsafe { builder.spawn_unchecked(|_| future, schedule) };
     task.detach();
-    let waker = runnable.waker();
-    executor.ready.push_step(runnable);
-    waker
+    runnable
 }
 
 const _: () = {

@@ -185,6 +185,7 @@ impl LoopHandle {
     ///
     /// If the loop is closed.
     #[track_caller]
+    #[must_use = "dropping a task detaches it: call `detach` to say so"]
     pub fn create_task<F>(&self, future: F) -> Task<F::Output>
     where
         F: Future + 'static,

@@ -26,8 +26,9 @@
 //! # Where to find what
 //!
 //! - Running: [`run`], [`Runner`], [`main`](macro@main), [`test`](macro@test).
-//! - Tasks: [`create_task`], [`Task`], [`TaskRef`], [`current_task`], [`all_tasks`].
+//! - Tasks: [`create_task`], [`task_builder`], [`Task`], [`TaskRef`], [`current_task`], [`all_tasks`].
 //! - Cancellation: [`catch_cancelled`], [`CancelledError`], [`shield`].
+//! - Tasks that end together: [`task_group`], [`try_task_group`].
 //! - Several at once: [`gather`], [`gather_all`], [`try_gather`], [`wait`], [`as_completed`].
 //! - Time: [`sleep`], [`sleep_until`], [`yield_now`], [`timeout`], [`timeout_at`], [`wait_for`].
 //! - Results set by hand: [`Promise`].
@@ -51,6 +52,7 @@ mod as_completed;
 #[doc(hidden)]
 pub mod entry;
 mod gather;
+mod group;
 mod interrupt;
 mod run;
 mod runner;
@@ -65,19 +67,23 @@ pub use gather::{
     Gather, GatherOutcomes, GatherSet, TryGather, TryGatherSet, gather, gather_all, try_gather,
     try_gather_all,
 };
+pub use group::{
+    FailureCause, GroupClosedError, GroupTaskBuilder, StartError, Started, TaskFailure, TaskGroup,
+    TaskGroupError, task_group, try_task_group,
+};
 pub use run::run;
 pub use runner::{Runner, RunnerBuilder};
 pub use shield::{Shield, shield};
-pub use tasks::{all_tasks, create_task};
+pub use tasks::{all_tasks, create_task, task_builder};
 pub use threads::to_thread;
 pub use wait::{ReturnWhen, Wait, Waited, wait};
 
 pub use ronde_context::{CancelScope, CancelledError, CatchCancelled, Origin, catch_cancelled};
 pub use ronde_loop::{
     CallbackId, Deadlock, IntoTask, InvalidStateError, JobError, NoRunningLoopError, PanicError,
-    Promise, RescheduleError, RunError, SetResultError, Sleep, Task, TaskError, TaskId, TaskRef,
-    Timeout, TimeoutError, WithTimeout, YieldNow, current_task, get_running_loop, sleep,
-    sleep_until, timeout, timeout_at, wait_for, yield_now,
+    Promise, RescheduleError, RunError, SetResultError, Sleep, Task, TaskBuilder, TaskError,
+    TaskId, TaskRef, Timeout, TimeoutError, WithTimeout, YieldNow, current_task, get_running_loop,
+    sleep, sleep_until, timeout, timeout_at, wait_for, yield_now,
 };
 pub use ronde_macros::{main, test};
 pub use ronde_streams::{

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use ronde_loop::{NoRunningLoopError, Task, TaskRef, get_running_loop};
+use ronde_loop::{NoRunningLoopError, Task, TaskBuilder, TaskRef, get_running_loop};
 
 /// Starts a task on the running loop. Its first step runs in the next turn, never in here.
 ///
@@ -28,6 +28,7 @@ use ronde_loop::{NoRunningLoopError, Task, TaskRef, get_running_loop};
 /// # Ok::<(), ronde::RunError>(())
 /// ```
 #[track_caller]
+#[must_use = "dropping a task detaches it: call `detach` to say so"]
 pub fn create_task<F>(future: F) -> Task<F::Output>
 where
     F: Future + 'static,
@@ -37,6 +38,28 @@ where
         Ok(event_loop) => event_loop.create_task(future),
         Err(error) => panic!("a task can't be created here: {error}"),
     }
+}
+
+/// Creates tasks with a name, or eagerly.
+///
+/// # In asyncio
+///
+/// The keyword arguments of `asyncio.create_task`.
+///
+/// # Examples
+///
+/// ```
+/// use ronde::task_builder;
+///
+/// # ronde::run(async {
+/// let task = task_builder().named("cache").eager().create_task(async { 7 });
+/// assert!(task.done());
+/// assert_eq!(task.await.unwrap(), 7);
+/// # })?;
+/// # Ok::<(), ronde::RunError>(())
+/// ```
+pub fn task_builder() -> TaskBuilder {
+    TaskBuilder::new()
 }
 
 /// The tasks of the running loop that are not done, in the order of their creation.

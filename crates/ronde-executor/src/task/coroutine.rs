@@ -1,8 +1,8 @@
 //! The coroutine of a task, and one step of it.
 
-use std::any::{Any, type_name};
+use std::any::Any;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -19,26 +19,24 @@ use crate::executor::Shared;
 use crate::failure::{ExceptionContext, Failure, is_err};
 use crate::spawn;
 
-/// Makes the task and queues its first step.
-pub(super) fn start<F>(
-    executor: &Rc<Shared>,
-    future: F,
-    created_at: &'static Location<'static>,
-) -> Rc<Record<F::Output>>
+/// Gives a task its coroutine, and queues its first step or, if it is `eager`, runs it.
+pub(super) fn start<F>(executor: &Rc<Shared>, record: Rc<Record<F::Output>>, future: F, eager: bool)
 where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let record = Record::new(executor, type_name::<F>(), created_at);
-    record.header.index.set(executor.tasks.borrow_mut().insert(TaskRef::new(record.clone())));
     let coroutine = Coroutine {
-        record: Some(record.clone()),
         reference: Some(TaskRef::new(record.clone())),
+        record: Some(record.clone()),
         boundary: Handler::boundary(),
         future: Some(future),
     };
-    *record.header.waker.borrow_mut() = Some(spawn::spawn(executor, coroutine));
-    record
+    let set_waker = |waker| *record.header.waker.borrow_mut() = Some(waker);
+    if eager && executor.running.get() {
+        spawn::run(executor, coroutine, set_waker);
+    } else {
+        spawn::spawn(executor, coroutine, set_waker);
+    }
 }
 
 pin_project! {

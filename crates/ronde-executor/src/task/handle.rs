@@ -1,17 +1,14 @@
 //! The typed handle to a task.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::IntoFuture;
 use std::ops::Deref;
-use std::panic::Location;
 use std::rc::Rc;
 
-use super::coroutine;
 use super::join::{Join, JoinTask};
 use super::record::Record;
 use super::reference::TaskRef;
 use crate::error::TaskError;
-use crate::executor::Shared;
 
 /// A future that runs by itself, and the way to its result.
 ///
@@ -51,7 +48,6 @@ use crate::executor::Shared;
 /// while executor.run_batch() > 0 {}
 /// assert!(other.result().unwrap());
 /// ```
-#[must_use = "dropping a task detaches it: call `detach` to say so"]
 pub struct Task<T> {
     record: Rc<Record<T>>,
     /// The same record, untyped, so that `Deref` can give a reference to it.
@@ -59,15 +55,7 @@ pub struct Task<T> {
 }
 
 impl<T: 'static> Task<T> {
-    pub(crate) fn spawn<F>(
-        executor: &Rc<Shared>,
-        future: F,
-        created_at: &'static Location<'static>,
-    ) -> Self
-    where
-        F: Future<Output = T> + 'static,
-    {
-        let record = coroutine::start(executor, future, created_at);
+    pub(crate) fn of(record: Rc<Record<T>>) -> Self {
         Self { untyped: TaskRef::new(record.clone()), record }
     }
 

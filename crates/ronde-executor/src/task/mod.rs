@@ -12,6 +12,7 @@
 //! [`record`] is what a task is known by, [`coroutine`] what runs it, [`cancel`] how it is
 //! cancelled; [`handle`], [`reference`] and [`join`] are what users hold and await.
 
+mod builder;
 mod cancel;
 mod coroutine;
 mod handle;
@@ -20,6 +21,7 @@ mod join;
 mod record;
 mod reference;
 
+pub use builder::TaskBuilder;
 pub use handle::Task;
 pub use into_task::{Child, IntoTask};
 pub use join::{Join, JoinRef, JoinTask};

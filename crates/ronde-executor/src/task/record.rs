@@ -1,6 +1,6 @@
 //! The record of a task: everything but its coroutine.
 
-use std::any::type_name;
+use std::any::{Any, type_name};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::panic::Location;
@@ -81,6 +81,10 @@ pub(crate) const ABANDONED: u8 = 1 << 3;
 pub(crate) const OBSERVED: u8 = 1 << 4;
 /// The first step has been made.
 pub(crate) const STARTED: u8 = 1 << 5;
+/// Whether the task fails is to be known also when its value has been moved out.
+pub(crate) const WATCHED: u8 = 1 << 6;
+/// A watched task has returned an `Err`.
+pub(crate) const FAILED: u8 = 1 << 7;
 
 impl Flags {
     #[inline]
@@ -103,6 +107,7 @@ impl Flags {
 pub(crate) trait AnyTask: Awaited {
     fn header(&self) -> &Header;
     fn awaited(self: Rc<Self>) -> Rc<dyn Awaited>;
+    fn any(self: Rc<Self>) -> Rc<dyn Any>;
     /// Did it panic, or return an `Err`?
     fn has_failed(&self) -> bool;
 }
@@ -116,9 +121,14 @@ impl<T: 'static> AnyTask for Record<T> {
         self
     }
 
+    fn any(self: Rc<Self>) -> Rc<dyn Any> {
+        self
+    }
+
     fn has_failed(&self) -> bool {
         match self.header.state.get() {
             State::Panicked => true,
+            State::Returned if self.header.flags.any(FAILED) => true,
             State::Returned => self.value.borrow().as_ref().is_some_and(is_err),
             State::Pending | State::Cancelled => false,
         }
@@ -161,7 +171,12 @@ impl<T: 'static> Record<T> {
             Err(_) => State::Panicked,
         });
         match outcome {
-            Ok(value) => *self.value.borrow_mut() = Some(value),
+            Ok(value) => {
+                if header.flags.any(WATCHED) && is_err(&value) {
+                    header.flags.set(FAILED);
+                }
+                *self.value.borrow_mut() = Some(value);
+            }
             Err(error) => *header.error.borrow_mut() = Some(error),
         }
         header.flags.clear(REQUESTED | STICKY | FORWARDED);

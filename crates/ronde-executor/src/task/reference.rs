@@ -9,8 +9,9 @@ use std::rc::Rc;
 use ronde_context::executor::uncancelled;
 use ronde_context::{Awaited, CancelledError, Wait, cancel, no_longer_waiting_for};
 
+use super::handle::Task;
 use super::join::JoinRef;
-use super::record::{ABANDONED, AnyTask, Header, OBSERVED, State};
+use super::record::{ABANDONED, AnyTask, Header, OBSERVED, State, WATCHED};
 use crate::batch::Entry;
 use crate::callback::Handle;
 use crate::current;
@@ -138,6 +139,30 @@ impl TaskRef {
     /// A value that was moved out by an await can no longer be asked; it counts as no failure.
     pub fn failed(&self) -> bool {
         self.record.has_failed()
+    }
+
+    /// From now on [`failed`](Self::failed) stays right when the value is moved out. For authors of
+    /// things like groups, which look after others have. Call it before the task is done.
+    pub fn remember_failure(&self) {
+        self.header().flags.set(WATCHED);
+    }
+
+    /// The typed handle to the task, if `T` is what the task returns.
+    ///
+    /// The value is there once, whoever takes it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_executor::{Executor, TaskRef};
+    /// # let executor = Executor::new(|| {});
+    /// let reference: TaskRef = (&executor.spawn(async { 7_u8 })).into();
+    /// assert!(reference.downcast::<String>().is_none());
+    /// executor.run_batch();
+    /// assert_eq!(reference.downcast::<u8>().unwrap().result().unwrap(), 7);
+    /// ```
+    pub fn downcast<T: 'static>(&self) -> Option<Task<T>> {
+        self.record.clone().any().downcast().ok().map(Task::of)
     }
 
     /// Has the task panicked?

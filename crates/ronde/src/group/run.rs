@@ -1,0 +1,129 @@
+//! The life of a group: its body, the wait for its tasks, and what comes out.
+
+use std::any::Any;
+use std::error::Error;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use ronde_context::{CancelledError, catch_cancelled};
+use ronde_loop::{ExceptionContext, Failure, current_task, get_running_loop};
+
+use super::TaskGroup;
+use super::error::{TaskFailure, TaskGroupError};
+use super::members::Members;
+
+/// How the body has ended.
+enum Ending<R> {
+    Returned(R),
+    Panicked(Box<dyn Any + Send>),
+    /// The group itself has cancelled it.
+    CutShort,
+    Cancelled(CancelledError),
+}
+
+/// Abandons the group if the future that runs it is dropped.
+struct Guard(Rc<Members>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+pub(super) async fn run<B, R, F>(
+    created_at: &'static Location<'static>,
+    body: F,
+    judge: impl FnOnce(B) -> Result<R, Box<dyn Error>>,
+) -> Result<R, TaskGroupError>
+where
+    F: AsyncFnOnce(TaskGroup) -> B,
+{
+    let parent = current_task().expect("a task group was used outside of a task");
+    let members = Members::new(created_at, parent);
+    let _guard = Guard(members.clone());
+
+    let mut ending = match run_body(&members, body).await {
+        Ending::Returned(value) => match judge(value) {
+            Ok(value) => Ending::Returned(value),
+            Err(error) => {
+                members.body_failed(error);
+                Ending::CutShort
+            }
+        },
+        Ending::Panicked(panic) => Ending::Panicked(panic),
+        Ending::CutShort => Ending::CutShort,
+        Ending::Cancelled(error) => Ending::Cancelled(error),
+    };
+    if !matches!(ending, Ending::Returned(_)) {
+        members.abort();
+    }
+    while let Some(empty) = members.until_empty() {
+        if let Err(error) = catch_cancelled(empty.wait_done()).await {
+            members.abort();
+            // The first one counts. And a panic is on its way already.
+            if let Ending::Returned(_) | Ending::CutShort = ending {
+                ending = Ending::Cancelled(error);
+            }
+        }
+    }
+    let failures = members.end();
+
+    if let Ending::Panicked(panic) = ending {
+        report(failures);
+        resume_unwind(panic);
+    }
+    if failures.is_empty() {
+        return match ending {
+            Ending::Returned(value) => Ok(value),
+            Ending::Cancelled(error) => error.raise().await,
+            Ending::CutShort | Ending::Panicked(_) => Err(TaskGroupError::cancelled(created_at)),
+        };
+    }
+    if let Ending::Cancelled(error) = ending {
+        // Neither must be lost.
+        error.raise_later();
+    }
+    Err(TaskGroupError::new(created_at, failures, members.was_cancelled()))
+}
+
+async fn run_body<R, F>(members: &Rc<Members>, body: F) -> Ending<R>
+where
+    F: AsyncFnOnce(TaskGroup) -> R,
+{
+    let group = TaskGroup { members: members.clone() };
+    // Only ever polled in here, and dropped with this frame: all that it can be seen doing after a
+    // panic is being dropped.
+    let unwinding = async move {
+        let mut body = pin!(body(group));
+        std::future::poll_fn(|cx| {
+            let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx)));
+            match polled {
+                Ok(Poll::Pending) => Poll::Pending,
+                Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+                Err(panic) => Poll::Ready(Err(panic)),
+            }
+        })
+        .await
+    };
+    match catch_cancelled(members.scope.run(unwinding)).await {
+        Ok(Ok(Ok(value))) => Ending::Returned(value),
+        Ok(Ok(Err(panic))) => Ending::Panicked(panic),
+        Ok(Err(_own)) => Ending::CutShort,
+        Err(error) => Ending::Cancelled(error),
+    }
+}
+
+/// The panic of a body hides the failures of the tasks.
+fn report(failures: Vec<TaskFailure>) {
+    let Ok(event_loop) = get_running_loop() else { return };
+    for failure in failures {
+        let created_at = failure.created_at();
+        let message = "a failure in a task group whose body panicked";
+        let mut context = ExceptionContext::new(message, Failure::Error(Box::new(failure)));
+        context.created_at = Some(created_at);
+        event_loop.call_exception_handler(&context);
+    }
+}

@@ -63,6 +63,9 @@ pub enum Origin {
     Interrupt,
     /// The end of the program: tasks that are left over are cancelled.
     Shutdown,
+    /// The close of an async generator, which is suspended where it has yielded. Python's
+    /// `GeneratorExit`.
+    Close,
 }
 
 impl CancelledError {

@@ -180,6 +180,55 @@ impl Handler {
         step
     }
 
+    /// Raises `error` inside the body, at the place where it is suspended: the innermost live
+    /// handler in there gets it, or this one.
+    ///
+    /// It is for this body alone. If the body ends before anybody has taken it, it is gone.
+    ///
+    /// ```
+    /// use ronde_context::executor::{Handler, Step};
+    /// use ronde_context::{CancelledError, Origin};
+    /// use std::future::pending;
+    /// use std::pin::pin;
+    /// use std::task::{Context, Waker};
+    ///
+    /// let mut cx = Context::from_waker(Waker::noop());
+    /// let mut handler = Handler::boundary();
+    /// let mut body = pin!(Some(pending::<()>()));
+    /// assert!(matches!(handler.poll_body(body.as_mut(), &mut cx), Step::Pending));
+    /// handler.pause();
+    ///
+    /// let close = CancelledError::default().with_origin(Origin::Close);
+    /// let step = handler.interrupt_body(body, close, &mut cx);
+    /// assert!(matches!(step, Step::Cancelled(error) if error.origin() == Origin::Close));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When the body is over.
+    pub fn interrupt_body<F: Future>(
+        &mut self,
+        body: Pin<&mut Option<F>>,
+        error: CancelledError,
+        cx: &mut Context<'_>,
+    ) -> Step<F::Output> {
+        registers::arm(error.clone());
+        let step = self.poll_body(body, cx);
+        registers::take_returned(|returned| *returned == error);
+        step
+    }
+
+    /// Leaves the handler around it, until the next poll, which may be anywhere else.
+    ///
+    /// A body that nobody waits for (a generator between two of its values) must not count among
+    /// the live handlers of its surroundings: a cancellation would be looked for in it. Call it
+    /// where the body was polled last.
+    pub fn pause(&mut self) {
+        if let Some(parent) = self.place.as_mut().and_then(|place| place.parent.take()) {
+            registers::unlink(parent);
+        }
+    }
+
     /// Drops the body, if it isn't over, under this handler's own count of inner handlers.
     pub fn drop_body<F>(&mut self, mut body: Pin<&mut Option<F>>) {
         if body.is_none() {

@@ -16,6 +16,7 @@ use ronde_executor::{
 use ronde_reactor::{OwnedSource, Reactor, Source};
 use ronde_timer::TimerQueue;
 
+use crate::asyncgens::AsyncGens;
 use crate::clock::Clock;
 use crate::job::{JobExecutor, JobHandle, Jobs, SubmitError};
 use crate::thread_pool::ThreadPool;
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) entries_since_wait: Cell<usize>,
     pub(crate) at_turn_end: RefCell<Vec<Rc<dyn Fn()>>>,
     pub(crate) jobs: Jobs,
+    pub(crate) asyncgens: AsyncGens,
     job_executor: RefCell<Option<Rc<dyn JobExecutor>>>,
     random: RefCell<fastrand::Rng>,
 }
@@ -79,6 +81,7 @@ impl Shared {
             entries_since_wait: Cell::new(0),
             at_turn_end: RefCell::new(Vec::new()),
             jobs: Jobs::default(),
+            asyncgens: AsyncGens::default(),
             job_executor: RefCell::new(job_executor),
             random: RefCell::new(random),
         }
@@ -87,6 +90,7 @@ impl Shared {
     pub(crate) fn close(&self) {
         self.executor.close();
         self.drop_timers();
+        self.asyncgens.close();
         let _callbacks = self.at_turn_end.take();
         self.reactor.drop_listeners();
         if let Some(executor) = self.job_executor.take() {

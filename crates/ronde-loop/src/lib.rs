@@ -42,6 +42,7 @@
 
 #![forbid(unsafe_code)]
 
+mod asyncgens;
 mod builder;
 mod clock;
 mod error;
@@ -56,6 +57,7 @@ mod timeout;
 mod timer_handle;
 mod turn;
 
+pub use asyncgens::{Closing, OpenGenerator};
 pub use builder::Builder;
 pub use clock::{Clock, SimulatedClock, SystemClock};
 pub use error::{Deadlock, RunError, StuckTask};

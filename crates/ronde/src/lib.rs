@@ -32,6 +32,8 @@
 //! - Several at once: [`gather`], [`gather_all`], [`try_gather`], [`wait`], [`as_completed`].
 //! - Time: [`sleep`], [`sleep_until`], [`yield_now`], [`timeout`], [`timeout_at`], [`wait_for`].
 //! - Results set by hand: [`Promise`].
+//! - Iterators that wait, and comprehensions: [`AsyncIterator`], [`async_iter`], [`await_all`].
+//! - Generators: [`generator`], [`try_generator`], [`AsyncGenerator`].
 //! - Networks: [`open_connection`], [`start_server`], [`StreamReader`], [`StreamWriter`],
 //!   [`TlsOptions`], [`TlsServerOptions`].
 //! - Tasks that wait for one another: [`Lock`], [`Event`], [`Condition`], [`Semaphore`],
@@ -49,9 +51,11 @@
 #![forbid(unsafe_code)]
 
 mod as_completed;
+pub mod async_iter;
 #[doc(hidden)]
 pub mod entry;
 mod gather;
+mod generator;
 mod group;
 mod interrupt;
 mod run;
@@ -63,10 +67,12 @@ mod wait;
 mod watch;
 
 pub use as_completed::{AsCompleted, AsCompletedWithin, as_completed};
+pub use async_iter::iterator::{AsyncIterator, await_all};
 pub use gather::{
     Gather, GatherOutcomes, GatherSet, TryGather, TryGatherSet, gather, gather_all, try_gather,
     try_gather_all,
 };
+pub use generator::{AsyncGenerator, IgnoredCloseError, Yield, Yielder, generator, try_generator};
 pub use group::{
     FailureCause, GroupClosedError, GroupTaskBuilder, StartError, Started, TaskFailure, TaskGroup,
     TaskGroupError, task_group, try_task_group,

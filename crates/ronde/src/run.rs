@@ -9,8 +9,8 @@ use crate::runner::Runner;
 /// Runs `main` as the main task of a new event loop, and returns its output.
 ///
 /// When `main` is over, however it ended: the tasks that are left are cancelled *and awaited*, so
-/// that their clean-up has its time; the jobs in the default executor are waited for, five minutes
-/// at the most; and the loop is closed.
+/// that their clean-up has its time; async generators that are open are closed; the jobs in the default
+/// executor are waited for, five minutes at the most; and the loop is closed.
 ///
 /// Ctrl-C (on the main thread, and for one loop of the process) cancels the main task; a second one
 /// ends the program. For more control there is [`Runner`].

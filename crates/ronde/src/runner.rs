@@ -96,8 +96,9 @@ impl Runner {
     }
 
     /// Ends in an orderly way: cancels the tasks that are left, in the order of their creation,
-    /// runs the loop until they are done, waits for the jobs in the default executor (five minutes
-    /// at the most), and closes the loop. Closing twice is fine.
+    /// runs the loop until they are done, closes the async generators that are open, waits for the
+    /// jobs in the default executor (five minutes at the most), and closes the loop. Closing twice
+    /// is fine.
     ///
     /// Tasks that fail now are reported through the loop's exception handler. Tasks that are created
     /// now aren't waited for.
@@ -111,7 +112,7 @@ impl Runner {
             return Ok(());
         }
         self.check_can_run()?;
-        let cancelled = self.cancel_all_tasks();
+        let cancelled = self.cancel_all_tasks().and_then(|()| self.close_generators());
         if cancelled.is_ok() && !self.event_loop.shutdown_default_executor(Some(JOIN_TIMEOUT)) {
             tracing::warn!(target: "ronde", "jobs in the default executor outlive their loop");
         }
@@ -137,7 +138,9 @@ impl Runner {
     }
 
     fn cancel_all_tasks(&self) -> Result<(), RunError> {
-        let tasks = self.event_loop.all_tasks();
+        let mut tasks = self.event_loop.all_tasks();
+        // Whoever closes a generator is cleaning up already.
+        tasks.retain(|task| !self.event_loop.is_closing_asyncgen(task));
         if tasks.is_empty() {
             return Ok(());
         }
@@ -159,6 +162,20 @@ impl Runner {
         // Somebody may call `stop` meanwhile.
         while left.get() > 0 {
             self.event_loop.run_forever()?;
+        }
+        Ok(())
+    }
+
+    fn close_generators(&self) -> Result<(), RunError> {
+        // Somebody may call `stop` or cancel the task meanwhile: then there are still some open.
+        while self.event_loop.has_open_asyncgens() {
+            let event_loop = self.get_loop();
+            let closed = self
+                .event_loop
+                .run_until_complete(async move { event_loop.shutdown_asyncgens().await });
+            if !matches!(closed, Ok(()) | Err(RunError::Stopped | RunError::Cancelled(_))) {
+                return closed;
+            }
         }
         Ok(())
     }

@@ -34,6 +34,7 @@
 //! - Results set by hand: [`Promise`].
 //! - Iterators that wait, and comprehensions: [`AsyncIterator`], [`async_iter`], [`await_all`].
 //! - Generators: [`generator`], [`try_generator`], [`AsyncGenerator`].
+//! - Context managers: [`async_with`], [`AsyncContextManager`], [`context_manager`], [`exit_stack`].
 //! - Networks: [`open_connection`], [`start_server`], [`StreamReader`], [`StreamWriter`],
 //!   [`TlsOptions`], [`TlsServerOptions`].
 //! - Tasks that wait for one another: [`Lock`], [`Event`], [`Condition`], [`Semaphore`],
@@ -52,6 +53,7 @@
 
 mod as_completed;
 pub mod async_iter;
+mod async_with;
 #[doc(hidden)]
 pub mod entry;
 mod gather;
@@ -68,6 +70,11 @@ mod watch;
 
 pub use as_completed::{AsCompleted, AsCompletedWithin, as_completed};
 pub use async_iter::iterator::{AsyncIterator, await_all};
+pub use async_with::{
+    AsyncContextManager, BodyError, BodyOutcome, Closing, ContextManager, ExitStack,
+    ExitStackError, ExitVerdict, OnItsWay, Swallow, WithError, aclosing, async_with,
+    context_manager, exit_stack, try_async_with, try_exit_stack,
+};
 pub use gather::{
     Gather, GatherOutcomes, GatherSet, TryGather, TryGatherSet, gather, gather_all, try_gather,
     try_gather_all,

@@ -1,0 +1,157 @@
+//! What happened to a body, as an exit sees it, and as we keep it.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use ronde_context::{CancelledError, CatchCancelled, catch_cancelled};
+use ronde_loop::{ExceptionContext, Failure, PanicError, get_running_loop};
+
+/// How the body of a context manager ended: what its exit gets to see.
+///
+/// # In asyncio
+///
+/// The arguments of `__aexit__`.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum BodyOutcome<'a> {
+    /// It returned.
+    Returned,
+    /// It returned an `Err`, under [`try_async_with`](crate::try_async_with); or, in an exit stack, an
+    /// exit has failed meanwhile.
+    Failed(BodyError<'a>),
+    /// It panicked.
+    Panicked(&'a PanicError),
+    /// It was cancelled: by its task's `cancel`, by a time limit, by a group.
+    Cancelled(&'a CancelledError),
+}
+
+impl BodyOutcome<'_> {
+    /// Did the body return, and not with an `Err`?
+    pub fn is_ok(&self) -> bool {
+        matches!(self, Self::Returned)
+    }
+
+    /// Was it cancelled?
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled(_))
+    }
+}
+
+/// The `Err` of a body, of whatever type.
+///
+/// ```
+/// use ronde::{Swallow, context_manager, try_async_with};
+/// use std::num::ParseIntError;
+///
+/// # ronde::run(async {
+/// let ignore_bad_numbers = context_manager(
+///     async || Ok::<_, std::convert::Infallible>(()),
+///     async |(), outcome| {
+///         let ronde::BodyOutcome::Failed(error) = outcome else { return Ok(Swallow(false)) };
+///         Ok(Swallow(error.downcast_ref::<ParseIntError>().is_some()))
+///     },
+/// );
+/// let number = try_async_with(ignore_bad_numbers, async |_| "x".parse::<u32>()).await;
+/// assert_eq!(number.unwrap(), None);
+/// # })?;
+/// # Ok::<(), ronde::RunError>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct BodyError<'a> {
+    any: &'a dyn Any,
+    debug: &'a dyn fmt::Debug,
+}
+
+impl<'a> BodyError<'a> {
+    pub(super) fn of<E: fmt::Debug + 'static>(error: &'a E) -> Self {
+        Self { any: error, debug: error }
+    }
+
+    /// The error itself, if it is of type `E`.
+    pub fn downcast_ref<E: 'static>(&self) -> Option<&'a E> {
+        self.any.downcast_ref()
+    }
+}
+
+impl fmt::Debug for BodyError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.debug.fmt(f)
+    }
+}
+
+/// How a body ended, with what it ended with.
+pub(super) enum Ended<R, B> {
+    Returned(R),
+    /// It returned an `Err` that counts as a failure.
+    Failed(B),
+    Panicked(PanicError),
+    Cancelled(CancelledError),
+}
+
+impl<R, B: fmt::Debug + 'static> Ended<R, B> {
+    pub(super) fn outcome(&self) -> BodyOutcome<'_> {
+        match self {
+            Self::Returned(_) => BodyOutcome::Returned,
+            Self::Failed(error) => BodyOutcome::Failed(BodyError::of(error)),
+            Self::Panicked(panic) => BodyOutcome::Panicked(panic),
+            Self::Cancelled(error) => BodyOutcome::Cancelled(error),
+        }
+    }
+}
+
+/// Awaits `body` to its end, whatever that is. Afterwards the body is gone.
+///
+/// `split` tells the failures among the values.
+pub(super) async fn run_to_its_end<R, B>(
+    body: impl Future<Output = R>,
+    split: impl FnOnce(R) -> Result<R, B>,
+) -> Ended<R, B> {
+    match (ToItsEnd { body: Some(catch_cancelled(body)) }).await {
+        Ok(Ok(value)) => split(value).map_or_else(Ended::Failed, Ended::Returned),
+        Ok(Err(cancelled)) => Ended::Cancelled(cancelled),
+        Err(panic) => Ended::Panicked(panic),
+    }
+}
+
+pin_project! {
+    struct ToItsEnd<F> {
+        // `None` once it is over.
+        #[pin]
+        body: Option<CatchCancelled<F>>,
+    }
+}
+
+impl<F: Future> Future for ToItsEnd<F> {
+    type Output = Result<Result<F::Output, CancelledError>, PanicError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut body = self.project().body;
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            body.as_mut().as_pin_mut().expect("a finished future was polled again").poll(cx)
+        }));
+        if matches!(polled, Ok(Poll::Pending)) {
+            return Poll::Pending;
+        }
+        // Destructors run before the exit does. Of two panics the first is the one.
+        let dropped = catch_unwind(AssertUnwindSafe(|| body.set(None)));
+        match (polled, dropped) {
+            (Ok(polled), Ok(())) => polled.map(Ok),
+            (Err(panic), _) | (Ok(_), Err(panic)) => Poll::Ready(Err(PanicError::of(panic))),
+        }
+    }
+}
+
+/// Tells the loop of a failure that something else has taken the place of.
+pub(super) fn report(failure: Failure) {
+    let message = "a context manager failed while something else was on its way";
+    let context = ExceptionContext::new(message, failure);
+    match get_running_loop() {
+        Ok(event_loop) => event_loop.call_exception_handler(&context),
+        Err(_) => context.report(),
+    }
+}

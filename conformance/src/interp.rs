@@ -5,11 +5,12 @@
 //! with [`CancelledError::raise`](ronde::CancelledError::raise), and whoever must see it go
 //! by catches it: a traced operation, a `try` that handles it, a `finally`.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use ronde::{TaskGroup, Timeout, catch_cancelled, sleep, yield_now};
+use ronde::{TaskGroup, Timeout, Yielder, catch_cancelled, sleep, yield_now};
 
 use crate::ops::duration;
 use crate::parse::{Handler, Stmt};
@@ -35,19 +36,21 @@ impl From<Exc> for Stop {
 
 /// A coroutine (or an inline call of one, or a callback) that is running.
 #[derive(Clone)]
-pub(crate) struct Activation {
+pub(crate) struct Activation<'a> {
     pub(crate) rt: Rc<Runtime>,
     pub(crate) variables: Rc<Variables>,
     /// The innermost enclosing `timeout` block.
     pub(crate) limit: Option<Timeout>,
     /// The innermost enclosing `task_group` block.
     pub(crate) group: Option<TaskGroup>,
+    /// In a generator, what yields. It is taken while it does.
+    pub(crate) yielder: Option<&'a Cell<Option<&'a mut Yielder<i64>>>>,
 }
 
 /// Runs a coroutine from its beginning.
 pub(crate) async fn coroutine(rt: Rc<Runtime>, name: String) -> Outcome {
     let body = rt.code.coroutines[&name].clone();
-    let activation = Activation { rt, variables: Rc::default(), limit: None, group: None };
+    let activation = Activation::new(rt);
     match activation.body(&body).await {
         Ok(()) => Ok(Value::Int(0)),
         Err(Stop::Return(value)) => Ok(Value::Int(value)),
@@ -56,7 +59,18 @@ pub(crate) async fn coroutine(rt: Rc<Runtime>, name: String) -> Outcome {
     }
 }
 
-impl Activation {
+impl Activation<'_> {
+    /// One with no variables yet.
+    pub(crate) fn new(rt: Rc<Runtime>) -> Self {
+        Self { rt, variables: Rc::default(), limit: None, group: None, yielder: None }
+    }
+
+    /// What a callback runs in, which may outlive the coroutine.
+    pub(crate) fn for_callback(&self) -> Activation<'static> {
+        let Self { rt, variables, limit, group, yielder: _ } = self.clone();
+        Activation { rt, variables, limit, group, yielder: None }
+    }
+
     /// Runs statements in sequence.
     pub(crate) fn body<'a>(
         &'a self,
@@ -111,6 +125,11 @@ impl Activation {
             Stmt::Shield { item, into } => self.shield(item, into.as_deref()).await,
             Stmt::AsCompleted { items, timeout } => self.as_completed(items, *timeout).await,
             Stmt::Timeout { ms, body } => self.timeout(*ms, body).await,
+            Stmt::GenYield { v } => self.gen_yield(*v).await,
+            Stmt::AsyncFor { generator, body, limit, aclose } => {
+                self.async_for(generator, body, *limit, *aclose).await
+            }
+            Stmt::With { mgr, body } => self.with(mgr, body).await,
             Stmt::TaskGroup { body } => self.task_group(body).await,
             _ => match self.wait_for_primitive(statement).await {
                 Some(run) => run,

@@ -6,14 +6,6 @@ use std::rc::Rc;
 
 use serde::Deserialize;
 
-/// What the interpreter can't do yet, by operation, and what it waits for.
-///
-/// To switch something on, take its lines away here and give [`Stmt`] its operations.
-const NOT_YET: &[(&str, &[&str])] = &[
-    ("async generators", &["gen_yield", "async_for"]),
-    ("context managers", &["with"]),
-];
-
 /// What takes tasks, and in asyncio plain futures too.
 const TAKE_TASKS: &[&str] = &["gather", "wait", "shield", "as_completed"];
 
@@ -25,10 +17,6 @@ const TAKE_KEPT: &[&str] = &["await", "cancel", "done", "cancelling", "uncancel"
 pub fn unsupported(program: &Program) -> Option<&'static str> {
     let mut statements = Vec::new();
     collect_statements(&program.source, &mut statements);
-    let uses = |operations: &[&str]| statements.iter().any(|fields| is_one(fields, operations));
-    if let Some((what, _)) = NOT_YET.iter().find(|(_, operations)| uses(operations)) {
-        return Some(what);
-    }
 
     let names = |key: &str, operations: &[&str]| -> HashSet<&str> {
         let statements = statements.iter().filter(|fields| is_one(fields, operations));
@@ -131,6 +119,26 @@ pub(crate) struct Code {
     #[serde(default)]
     pub(crate) decl: Decl,
     pub(crate) coroutines: HashMap<String, Body>,
+    #[serde(default)]
+    pub(crate) generators: HashMap<String, Body>,
+    #[serde(default)]
+    pub(crate) managers: HashMap<String, Rc<Manager>>,
+}
+
+/// A context manager.
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+pub(crate) struct Manager {
+    pub(crate) enter: Body,
+    pub(crate) exit: Body,
+    /// The kinds of exceptions that its exit swallows.
+    pub(crate) suppress: Vec<String>,
+}
+
+impl Default for Manager {
+    fn default() -> Self {
+        Self { enter: Rc::new([]), exit: Rc::new([]), suppress: Vec::new() }
+    }
 }
 
 /// The primitives that a program has.
@@ -418,6 +426,26 @@ pub(crate) enum Stmt {
         var: Option<String>,
         name: Option<String>,
     },
+
+    GenYield {
+        v: i64,
+    },
+    AsyncFor {
+        #[serde(rename = "gen")]
+        generator: String,
+        body: Body,
+        limit: Option<u32>,
+        #[serde(default = "yes")]
+        aclose: bool,
+    },
+    With {
+        mgr: String,
+        body: Body,
+    },
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What `call_soon` and `call_later` queue.
@@ -515,6 +543,7 @@ pub(crate) struct Handler {
 
 impl Handler {
     pub(crate) fn matches(&self, kind: &str) -> bool {
-        self.kind == "Any" || self.kind == kind
+        // Nothing catches the closing of a generator.
+        (self.kind == "Any" && kind != "Closed") || self.kind == kind
     }
 }

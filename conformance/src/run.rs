@@ -3,13 +3,14 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use ronde::RunError;
 use ronde::low_level::{EventLoop, ExceptionContext, Failure, LoopHandle, SimulatedClock};
+use ronde::{RunError, gather_all};
 
+use crate::ops::Generator;
 use crate::parse::Program;
-use crate::runtime::{Runtime, TaskVar, Thing};
+use crate::runtime::{Runtime, Shared, TaskVar, Thing};
 use crate::trace::{Trace, names};
-use crate::value::shown;
+use crate::value::{Value, shown};
 
 /// Runs a program to its end and gives its trace.
 ///
@@ -52,17 +53,38 @@ fn play(rt: &Rc<Runtime>, event_loop: &EventLoop) -> Result<(), RunError> {
 
     let tasks = rt.tasks.borrow().clone();
     let left: Vec<_> = tasks.into_iter().filter(|var| !var.task.done()).collect();
-    if left.is_empty() {
-        return Ok(());
+    if !left.is_empty() {
+        cancel_all(event_loop, &left);
+        event_loop.run_forever()?;
     }
-    cancel_all(event_loop, &left);
-    event_loop.run_forever()?;
     for task in left {
         let name = task.task.name();
         let outcome = shown(&Thing::Task(task).outcome());
         rt.trace.line(&format!("leftover {name} {outcome}"));
     }
-    Ok(())
+    close_generators(rt, event_loop)
+}
+
+/// Closes what is left suspended: a task each, and one that gathers them.
+fn close_generators(rt: &Rc<Runtime>, event_loop: &EventLoop) -> Result<(), RunError> {
+    let open = rt.generators.take();
+    if open.is_empty() {
+        return Ok(());
+    }
+    let gathering = rt.clone();
+    let task = event_loop.create_task(async move {
+        let close = |mut generator: Generator| {
+            let task = gathering.event_loop.create_task(async move { generator.close().await });
+            Shared(gathering.label(task, None))
+        };
+        let closing: Vec<_> = open.into_iter().map(close).collect();
+        let _outcomes = gather_all(closing).return_exceptions().await;
+        Ok(Value::Ok)
+    });
+    let task = rt.label(task, None);
+    let handle = event_loop.handle();
+    task.task.add_done_callback(move |_| handle.stop());
+    event_loop.run_forever()
 }
 
 /// Cancels tasks, and stops the loop the turn after the last one is done, as gathering them would.

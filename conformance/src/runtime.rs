@@ -11,7 +11,7 @@ use ronde::low_level::{Child, Handle, LoopHandle, TimerHandle};
 use ronde::{CallbackId, IntoTask, Promise, Task, TaskId, TaskRef, current_task};
 
 use crate::interp;
-use crate::ops::{Kept, Primitives};
+use crate::ops::{Generator, Kept, Primitives};
 use crate::parse::Code;
 use crate::trace::Trace;
 use crate::value::{Exc, Outcome};
@@ -27,6 +27,8 @@ pub(crate) struct Runtime {
     pub(crate) slots: Variables,
     /// Every plain future.
     futures: RefCell<Vec<Promise<Outcome>>>,
+    /// Those generators that were left open.
+    pub(crate) generators: RefCell<Vec<Generator>>,
     /// How many futures have a label.
     labels: Cell<u32>,
     globals: RefCell<HashMap<String, i64>>,
@@ -95,6 +97,7 @@ impl Runtime {
             tasks: RefCell::default(),
             slots: Variables::default(),
             futures: RefCell::default(),
+            generators: RefCell::default(),
             labels: Cell::new(0),
             globals: RefCell::default(),
         })
@@ -116,11 +119,16 @@ impl Runtime {
         create: impl FnOnce(Pin<Box<dyn Future<Output = Outcome>>>) -> Result<Task<Outcome>, E>,
     ) -> Result<Rc<TaskVar>, E> {
         let task = create(Box::pin(interp::coroutine(self.clone(), coro.to_owned())))?;
+        Ok(self.label(task, name))
+    }
+
+    /// Gives a task its name and its number.
+    pub(crate) fn label(&self, task: Task<Outcome>, name: Option<&str>) -> Rc<TaskVar> {
         let mut tasks = self.tasks.borrow_mut();
         let name = name.map_or_else(|| format!("T{}", tasks.len() + 1), str::to_owned);
         let var = Rc::new(TaskVar { task: task.named(name), callbacks: RefCell::default() });
         tasks.push(var.clone());
-        Ok(var)
+        var
     }
 
     /// What a task has raised.
@@ -166,6 +174,7 @@ impl Runtime {
         // What nobody looked at would be reported otherwise.
         self.futures.take().iter().for_each(|promise| drop(promise.with_result(|_| ())));
         let _tasks = self.tasks.take();
+        let _generators = self.generators.take();
         let _things = self.slots.things.take();
         let _handles = self.slots.handles.take();
     }

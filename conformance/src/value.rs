@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ronde::{CancelledError, TaskError};
+use ronde::{CancelledError, Origin, TaskError};
 
 /// How a task or a plain future ends, if it isn't cancelled.
 pub(crate) type Outcome = Result<Value, Exc>;
@@ -47,6 +47,7 @@ impl Exc {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Exc::Error(_) => "Error",
+            Exc::Cancelled(error) if error.origin() == Origin::Close => "Closed",
             Exc::Cancelled(_) => "Cancelled",
             Exc::Timeout => "Timeout",
             Exc::InvalidState => "InvalidState",

@@ -8,7 +8,7 @@ use crate::parse::{Body, Callback, Stmt};
 use crate::runtime::AnyHandle;
 use crate::value::shown;
 
-impl Activation {
+impl Activation<'_> {
     pub(super) fn call_soon(&self, callback: &Callback) {
         let handle = self.rt.event_loop.call_soon(self.callback(callback));
         self.keep(callback, AnyHandle::Soon(handle));
@@ -34,7 +34,7 @@ impl Activation {
         let Some(thing) = self.get(var) else {
             return self.line(&format!("add_done_callback {var} {msg} unset"));
         };
-        let (activation, body) = (self.clone(), body.clone());
+        let (activation, body) = (self.for_callback(), body.clone());
         let (done, text) = (thing.clone(), format!("done_callback {msg}"));
         let id = thing.add_done_callback(move || {
             activation.line(&format!("{text} {} {}", done.name(), shown(&done.outcome())));
@@ -60,7 +60,7 @@ impl Activation {
     }
 
     fn callback(&self, callback: &Callback) -> impl FnOnce() + use<> {
-        let (activation, body) = (self.clone(), callback.body.clone());
+        let (activation, body) = (self.for_callback(), callback.body.clone());
         let text = format!("callback {}", callback.msg);
         move || {
             activation.line(&text);

@@ -13,7 +13,7 @@ use crate::runtime::{Shared, TaskVar, Thing};
 use crate::trace::names;
 use crate::value::{Exc, Outcome, Value};
 
-impl Activation {
+impl Activation<'_> {
     pub(crate) async fn gather(
         &self,
         items: &[Item],

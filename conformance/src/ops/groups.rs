@@ -9,7 +9,7 @@ use crate::parse::Stmt;
 use crate::runtime::{Runtime, Thing};
 use crate::value::Exc;
 
-impl Activation {
+impl Activation<'_> {
     pub(crate) async fn task_group(&self, body: &[Stmt]) -> Run {
         let run = catch(async {
             let ended = try_task_group(async |group| {

@@ -8,7 +8,7 @@ use crate::parse::{Item, Stmt};
 use crate::runtime::Thing;
 use crate::value::{Exc, Value};
 
-impl Activation {
+impl Activation<'_> {
     pub(crate) async fn timeout(&self, ms: Option<u64>, body: &[Stmt]) -> Run {
         let limit = ms.map_or_else(Timeout::never, |ms| Timeout::after(duration(ms)));
         let inside = Activation { limit: Some(limit.clone()), ..self.clone() };

@@ -2,14 +2,17 @@
 
 mod callbacks;
 mod composites;
+mod generators;
 mod groups;
 mod kept;
 mod limits;
+mod managers;
 mod plain;
 mod primitives;
 
 use std::time::Duration;
 
+pub(crate) use generators::Generator;
 pub(crate) use kept::Kept;
 pub(crate) use primitives::Primitives;
 

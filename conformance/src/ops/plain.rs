@@ -8,7 +8,7 @@ use crate::runtime::Thing;
 use crate::trace::{current_name, names};
 use crate::value::{Exc, Outcome, Value, shown};
 
-impl Activation {
+impl Activation<'_> {
     /// Runs a statement that doesn't suspend.
     pub(crate) fn plain(&self, statement: &Stmt) -> Result<(), Exc> {
         match statement {

@@ -65,7 +65,7 @@ impl Primitives {
     }
 }
 
-impl Activation {
+impl Activation<'_> {
     fn primitives(&self) -> &Primitives {
         &self.rt.primitives
     }

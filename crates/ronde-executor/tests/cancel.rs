@@ -3,10 +3,11 @@
 mod support;
 
 use futures_lite::future::{pending, yield_now};
-use ronde_context::{CancelledError, Origin, catch_cancelled};
+use ronde_context::{CancelledError, Origin, Wait, catch_cancelled, waiting_for};
 use ronde_executor::{Promise, Task, TaskError, TaskRef, current_task};
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::task::Poll;
 use support::{Gate, Log, at_drop, executor, run};
 
 fn message<T: Clone + 'static>(task: &Task<T>) -> String {
@@ -155,6 +156,33 @@ fn a_task_that_was_asked_to_cancel_and_returns_is_cancelled_but_an_err_wins() {
     run(&executor);
     assert!(value.cancelled() && ok.cancelled());
     assert_eq!(err.result().unwrap(), Err("no"));
+}
+
+#[test]
+fn everybody_hears_the_message_of_a_cancellation_that_nobody_raised() {
+    let executor = executor();
+    let task = executor.spawn(async {
+        current_task().unwrap().cancel_msg("why");
+    });
+    run(&executor);
+    assert_eq!([message(&task), message(&task)], ["why", "why"]);
+}
+
+#[test]
+fn of_two_messages_a_task_that_cancels_itself_and_waits_hears_its_own() {
+    let executor = executor();
+    let task = executor.spawn(async {
+        current_task().unwrap().cancel_msg("its own");
+        std::future::poll_fn::<(), _>(|_| {
+            waiting_for(Wait::Leaf("something"));
+            Poll::Pending
+        })
+        .await;
+    });
+    executor.run_batch();
+    assert!(task.cancel_msg("another"));
+    run(&executor);
+    assert_eq!(message(&task), "its own");
 }
 
 #[test]

@@ -172,7 +172,9 @@ impl Header {
     /// must be woken to take it: else what the task waits for has been cancelled.
     pub(super) fn deliver_at_suspension(&self) -> bool {
         let Some(target) = self.cancellable_wait() else {
-            if self.cancel_entry() {
+            // As if the request had been made now that it waits: it stands.
+            let waits_for_a_leaf = matches!(&*self.waiting.borrow(), Some(Wait::Leaf(_)));
+            if self.cancel_entry() || waits_for_a_leaf {
                 self.flags.set(STICKY);
             }
             return true;

@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use ronde_context::executor::{Frame, Handler, Step, arm, enter, leave};
 use ronde_context::{CancelledError, Origin, Wait};
 
-use super::record::{ABANDONED, FORWARDED, Header, REQUESTED, Record, STARTED};
+use super::record::{ABANDONED, FORWARDED, Header, REQUESTED, Record, STARTED, STICKY};
 use super::reference::TaskRef;
 use crate::current;
 use crate::error::{PanicError, TaskError};
@@ -232,10 +232,14 @@ impl<T: 'static> Record<T> {
     }
 
     /// A task that was asked to cancel and returns before its next suspension is cancelled, and
-    /// its value is lost; but an `Err` wins. So it is in asyncio.
+    /// its value is lost; but an `Err` wins. So it is in asyncio, where the message of such a
+    /// cancellation, which nobody has raised, also goes to everybody who asks.
     fn returned(&self, value: T, frame: Option<Box<Frame>>) -> Result<T, TaskError> {
         match self.header.take_request().or_else(|| frame?.returned) {
-            Some(error) if !is_err(&value) => Err(TaskError::Cancelled(error)),
+            Some(error) if !is_err(&value) => {
+                self.header.flags.set(STICKY);
+                Err(TaskError::Cancelled(error))
+            }
             _ => Ok(value),
         }
     }

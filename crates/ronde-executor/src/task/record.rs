@@ -71,7 +71,8 @@ pub(crate) struct Flags(Cell<u8>);
 /// A cancellation waits to be delivered.
 pub(crate) const REQUESTED: u8 = 1;
 /// The request stands: a later one doesn't replace its message. It was made while the task was
-/// suspended, where asyncio would have cancelled the future at once.
+/// suspended, where asyncio would have cancelled the future at once. In a task that is done: everybody
+/// gets the message.
 pub(crate) const STICKY: u8 = 1 << 1;
 /// A cancellation was passed on to what the task waits for.
 pub(crate) const FORWARDED: u8 = 1 << 2;
@@ -179,7 +180,7 @@ impl<T: 'static> Record<T> {
             }
             Err(error) => *header.error.borrow_mut() = Some(error),
         }
-        header.flags.clear(REQUESTED | STICKY | FORWARDED);
+        header.flags.clear(REQUESTED | FORWARDED);
         header.requested.take();
         header.waiting.take();
         header.waker.take();
@@ -236,11 +237,14 @@ impl Header {
         }
     }
 
-    /// The error that the task ended with. A cancellation's message goes to the first who asks.
+    /// The error that the task ended with. A cancellation's message goes to the first who asks,
+    /// unless it sticks.
     pub(crate) fn take_error(&self) -> Option<TaskError> {
         let mut error = self.error.borrow_mut();
         let taken = error.clone();
-        if let Some(TaskError::Cancelled(cancelled)) = &mut *error {
+        if let Some(TaskError::Cancelled(cancelled)) = &mut *error
+            && !self.flags.any(STICKY)
+        {
             *cancelled = std::mem::take(cancelled).without_message();
         }
         taken

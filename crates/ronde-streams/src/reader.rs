@@ -121,7 +121,22 @@ impl StreamReader {
     #[doc(alias = "connect_read_pipe")]
     #[track_caller]
     pub fn from_pipe(pipe: impl Into<OwnedSource>) -> io::Result<Self> {
-        Ok(Self::of(crate::connect::pipe(pipe.into())?, DEFAULT_LIMIT))
+        Self::from_pipe_with_limit(pipe, DEFAULT_LIMIT)
+    }
+
+    /// As [`from_pipe`](Self::from_pipe), with another [limit](Self::limit).
+    ///
+    /// # Errors
+    ///
+    /// As [`from_pipe`](Self::from_pipe).
+    ///
+    /// # Panics
+    ///
+    /// Outside a running event loop.
+    #[cfg(unix)]
+    #[track_caller]
+    pub fn from_pipe_with_limit(pipe: impl Into<OwnedSource>, limit: usize) -> io::Result<Self> {
+        Ok(Self::of(crate::connect::pipe(pipe.into())?, limit))
     }
 
     pub(crate) fn of(connection: Rc<Connection>, limit: usize) -> Self {
@@ -223,6 +238,47 @@ impl StreamReader {
         poll_fn(|cx| {
             while ready!(self.connection.poll_fill(cx))? {}
             Poll::Ready(Ok(self.connection.with_input(|input| input.take(input.len()))))
+        })
+        .await
+    }
+
+    /// Waits until the stream ends, and takes nothing: all stays in the buffer, for the reads that
+    /// follow.
+    ///
+    /// It is [`read_to_end`](Self::read_to_end) in two steps, for who waits for several streams at once
+    /// and wants the bytes of none before all have ended.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_to_end`](Self::read_to_end).
+    ///
+    /// # Cancel safety
+    ///
+    /// **Strict.** It takes nothing.
+    ///
+    /// # In asyncio
+    ///
+    /// There is no such method.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_loop::EventLoop;
+    /// # use ronde_streams::StreamReader;
+    /// # EventLoop::new()?.run_until_complete(async {
+    /// let reader = StreamReader::new();
+    /// reader.feed_data(b"all of it");
+    /// reader.feed_eof();
+    /// reader.buffer_to_end().await.unwrap();
+    /// assert_eq!(reader.read(3).await.unwrap(), "all");
+    /// # })?;
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    pub async fn buffer_to_end(&self) -> Result<(), ReadError> {
+        let _turn = self.begin_read()?;
+        poll_fn(|cx| {
+            while ready!(self.connection.poll_fill(cx))? {}
+            Poll::Ready(Ok(()))
         })
         .await
     }

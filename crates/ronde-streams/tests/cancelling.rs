@@ -50,6 +50,7 @@ fn reads_lose_nothing() {
         cancel_read(|reader| async move { reader.readexactly(100).await.map(drop) }).await;
         cancel_read(|reader| async move { reader.readuntil("\n\n").await.map(drop) }).await;
         cancel_read(|reader| async move { reader.read_to_end().await.map(drop) }).await;
+        cancel_read(|reader| async move { reader.buffer_to_end().await.map(drop) }).await;
         cancel_read(|reader| async move { reader.lines().next().await.is_some() }).await;
     });
 }

@@ -6,7 +6,7 @@ mod support;
 
 use std::io::ErrorKind;
 
-use ronde_streams::{StreamReader, StreamWriter};
+use ronde_streams::{ReadError, StreamReader, StreamWriter};
 use support::{run, settle, spawn};
 
 fn pipe() -> (StreamReader, StreamWriter) {
@@ -55,6 +55,18 @@ fn a_pipe_that_nobody_reads_is_broken() {
         assert!(!draining.done());
         drop(reader);
         assert_eq!(draining.await.unwrap().unwrap_err().kind(), ErrorKind::BrokenPipe);
+    });
+}
+
+#[test]
+fn a_pipe_s_reader_has_the_limit_that_it_was_made_with() {
+    run(async {
+        let (output, input) = rustix::pipe::pipe().unwrap();
+        let reader = StreamReader::from_pipe_with_limit(output, 4).unwrap();
+        assert_eq!(reader.limit(), 4);
+        let writer = StreamWriter::from_pipe(input).unwrap();
+        writer.write("too long\n");
+        assert!(matches!(reader.readline().await, Err(ReadError::LimitOverrun { limit: 4, .. })));
     });
 }
 

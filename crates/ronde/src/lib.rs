@@ -40,6 +40,7 @@
 //! - Tasks that wait for one another: [`Lock`], [`Event`], [`Condition`], [`Semaphore`],
 //!   [`BoundedSemaphore`], [`Barrier`], [`Queue`], [`LifoQueue`], [`PriorityQueue`].
 //! - Blocking work: [`to_thread`].
+//! - Child processes: [`create_subprocess_exec`], [`create_subprocess_shell`], [`subprocess`].
 //! - The event loop itself, for authors of frameworks: [`low_level`].
 //!
 //! # An exception is one of two things
@@ -99,6 +100,7 @@ pub use ronde_loop::{
     sleep, sleep_until, timeout, timeout_at, wait_for, yield_now,
 };
 pub use ronde_macros::{main, test};
+pub use ronde_process::{create_subprocess_exec, create_subprocess_shell};
 pub use ronde_streams::{
     Bytes, ConnectError, DEFAULT_LIMIT, Lines, OpenConnection, ReadError, ServeError, Server,
     StartServer, StreamReader, StreamWriter, TlsError, TlsInfo, TlsOptions, TlsServerOptions,
@@ -112,6 +114,11 @@ pub use ronde_sync::{
     QueueStatistics, ReleasedTooOftenError, Semaphore, SemaphorePermit, SemaphoreStatistics,
     Storage, TaskDoneTooOftenError, WouldBlock,
 };
+
+/// Child processes: what [`create_subprocess_exec`] and [`create_subprocess_shell`] take and give.
+pub mod subprocess {
+    pub use ronde_process::*;
+}
 
 /// The event loop itself: callbacks, timers, descriptors, clocks, executors.
 ///

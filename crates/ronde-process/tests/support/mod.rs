@@ -57,6 +57,12 @@ pub(crate) fn state(pid: u32) -> Option<char> {
     stat[stat.rfind(')')? + 1..].trim_start().chars().next()
 }
 
+/// The name of the program that a process runs.
+pub(crate) fn name(pid: u32) -> Option<String> {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(name.trim_end().to_owned())
+}
+
 /// Waits until a process is gone altogether: ended, and reaped by somebody.
 pub(crate) async fn gone(pid: u32) {
     while state(pid).is_some() {

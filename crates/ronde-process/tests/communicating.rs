@@ -196,7 +196,7 @@ fn a_task_that_is_cancelled_while_it_communicates_loses_nothing() {
             async move { process.communicate().await }
         });
         // Long enough for the shell to have become `sleep`, which has no error output.
-        while !support::name(process.pid()).is_some_and(|name| name == "sleep") {
+        while support::name(process.pid()).as_deref() != Some("sleep") {
             ronde_loop::sleep(Duration::from_millis(1)).await;
         }
         settle().await;

@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::io::Write;
 use std::time::Duration;
 
 use ronde_loop::timeout;
@@ -165,18 +166,27 @@ fn a_signal_that_does_not_exist_is_refused() {
 #[test]
 fn a_tree_is_killed_with_its_root() {
     run(async {
-        let script = "sleep 1000 & echo $!; (sleep 1000; :) & echo $!; wait";
-        let process = piped(script).own_process_group(true).await.unwrap();
-        let mut pids = Vec::new();
-        for _ in 0..2 {
-            let line = process.stdout().unwrap().readline().await.unwrap();
-            pids.push(String::from_utf8_lossy(&line).trim().parse::<u32>().unwrap());
-        }
+        let script = "sleep 1000 & (sleep 1000; :) & echo begun; wait";
+        let process = begun(piped(script).own_process_group(true)).await;
         process.kill_tree().unwrap();
         assert_eq!(process.wait().await, ReturnCode::Signaled(Signal::KILL));
-        // Nobody writes any more: the sleep below the subshell is dead too.
+        // Nobody writes any more: all that had the pipe open are dead too.
         assert_eq!(process.stdout().unwrap().read_to_end().await.unwrap(), "");
-        let _ = pids;
+    });
+}
+
+#[test]
+fn a_kill_of_the_child_alone_leaves_what_it_has_started() {
+    run(async {
+        let script = "(trap '' TERM; read line; echo got $line) <&3 & echo begun; wait";
+        let (input, mut writer) = std::io::pipe().unwrap();
+        let script = format!("exec 3<&0; {script}");
+        let command = create_subprocess_shell(script).stdin(input).stdout(Stdio::piped());
+        let process = begun(command).await;
+        process.kill().unwrap();
+        assert_eq!(process.wait().await, ReturnCode::Signaled(Signal::KILL));
+        writer.write_all(b"it\n").unwrap();
+        assert_eq!(process.stdout().unwrap().readline().await.unwrap(), "got it\n");
     });
 }
 

@@ -80,9 +80,8 @@ fn the_loop_may_be_closed_with_pipes_open_and_tasks_waiting() {
         .run_until_complete(async {
             let process = piped("cat").await.unwrap();
             let pid = process.pid();
-            let waiting = support::spawn(async move { process.wait().await }).detach();
+            support::spawn(async move { process.wait().await }).detach();
             support::settle().await;
-            drop(waiting);
             pid
         })
         .unwrap();

@@ -19,6 +19,7 @@ use ronde_timer::TimerQueue;
 use crate::asyncgens::AsyncGens;
 use crate::clock::Clock;
 use crate::job::{JobExecutor, JobHandle, Jobs, SubmitError};
+use crate::outside::{Outside, OutsideWait};
 use crate::thread_pool::ThreadPool;
 use crate::timer_handle::TimerHandle;
 
@@ -49,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) at_turn_end: RefCell<Vec<Rc<dyn Fn()>>>,
     pub(crate) jobs: Jobs,
     pub(crate) asyncgens: AsyncGens,
+    pub(crate) outside: Outside,
     job_executor: RefCell<Option<Rc<dyn JobExecutor>>>,
     random: RefCell<fastrand::Rng>,
 }
@@ -82,6 +84,7 @@ impl Shared {
             at_turn_end: RefCell::new(Vec::new()),
             jobs: Jobs::default(),
             asyncgens: AsyncGens::default(),
+            outside: Outside::default(),
             job_executor: RefCell::new(job_executor),
             random: RefCell::new(random),
         }
@@ -303,6 +306,16 @@ impl LoopHandle {
             None => self.default_executor().ok_or(SubmitError::ShutDown)?.submit(job)?,
         }
         Ok(handle)
+    }
+
+    /// Says that, until the guard is dropped, something outside of the loop is waited for, which will
+    /// wake a task from another thread: the end of a child process, say.
+    ///
+    /// Only a loop with a simulated clock wants to know. It treats what is outside as it treats a socket:
+    /// it looks whether something has come, and moves its time if not; and where there is no time to
+    /// move to, it waits instead of reporting a deadlock.
+    pub fn wait_outside(&self) -> OutsideWait {
+        self.shared.outside.expect()
     }
 
     /// Sets the executor that blocking work goes to by default.

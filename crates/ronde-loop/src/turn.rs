@@ -58,7 +58,7 @@ impl Shared {
             // Real work on another thread: its end is the next event, whatever the timers say.
             return self.look_for_io(None);
         }
-        let has_sources = !self.reactor.is_empty();
+        let has_sources = !self.reactor.is_empty() || self.outside.is_expected();
         if has_sources {
             self.look_for_io(Some(Duration::ZERO))?;
             self.executor.drain_remote();

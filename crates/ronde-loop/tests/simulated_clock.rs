@@ -205,3 +205,40 @@ fn a_program_runs_the_same_way_each_time() {
     assert_eq!(first.len(), 200);
     assert_eq!(first, run());
 }
+
+#[test]
+fn what_is_outside_is_waited_for_and_holds_no_timer_up() {
+    use std::sync::{Arc, Mutex, mpsc};
+    use std::task::{Poll, Waker};
+
+    let event_loop = simulated_with(&SimulatedClock::new());
+    let (asked, question) = mpsc::channel::<()>();
+    // What another thread knows, and whom it wakes.
+    let shared = Arc::new(Mutex::new((None, None::<Waker>)));
+    let thread = std::thread::spawn({
+        let shared = shared.clone();
+        move || {
+            question.recv().unwrap();
+            let (answer, waker) = &mut *shared.lock().unwrap();
+            *answer = Some(42);
+            waker.take().inspect(Waker::wake_by_ref);
+        }
+    });
+    let answer = event_loop.run_until_complete(async move {
+        let _wait = get_running_loop().unwrap().wait_outside();
+        // Time moves, as it does when a socket is silent.
+        sleep(3600 * SECOND).await;
+        let mut asked = Some(asked);
+        std::future::poll_fn(|cx| {
+            let (answer, waker) = &mut *shared.lock().unwrap();
+            *waker = Some(cx.waker().clone());
+            if let Some(asked) = asked.take() {
+                asked.send(()).unwrap();
+            }
+            answer.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    });
+    assert_eq!(answer.unwrap(), 42);
+    thread.join().unwrap();
+}

@@ -29,6 +29,7 @@ use async_channel::{Receiver, Sender};
 use async_process::{Child, Command};
 use futures_lite::future;
 use ronde_context::{Wait, decline, waiting_for};
+use ronde_loop::{OutsideWait, get_running_loop};
 use slab::Slab;
 
 use crate::returncode::ReturnCode;
@@ -91,7 +92,7 @@ impl Reaped {
 
     /// Waits until the child has ended and is reaped.
     pub(crate) fn ended(&self) -> Ended<'_> {
-        Ended { reaped: self, key: None }
+        Ended { reaped: self, key: None, outside: None }
     }
 
     /// Has it ended? Then it is reaped by this, and whoever waits is woken.
@@ -134,6 +135,8 @@ impl Wake for Reaped {
 pub(crate) struct Ended<'a> {
     reaped: &'a Reaped,
     key: Option<usize>,
+    /// Lest a simulated loop takes this for a deadlock.
+    outside: Option<OutsideWait>,
 }
 
 impl Future for Ended<'_> {
@@ -155,6 +158,9 @@ impl Future for Ended<'_> {
                 }
             },
         };
+        if self.outside.is_none() {
+            self.outside = get_running_loop().ok().map(|event_loop| event_loop.wait_outside());
+        }
         waiting_for(Wait::Leaf("a child process to end"));
         Poll::Pending
     }

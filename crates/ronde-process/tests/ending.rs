@@ -7,7 +7,7 @@ mod support;
 use std::io::Write;
 use std::time::Duration;
 
-use ronde_loop::timeout;
+use ronde_loop::{EventLoop, SimulatedClock, timeout};
 use ronde_process::{
     ReturnCode, Signal, SignalError, Stdio, create_subprocess_exec, create_subprocess_shell,
 };
@@ -236,4 +236,21 @@ fn a_dropped_handle_leaves_the_child_running_by_default() {
         assert_eq!(support::output(reader).await, "alive\n");
         gone(pid).await;
     });
+}
+
+#[test]
+fn a_simulated_clock_goes_on_while_a_child_runs_and_sees_no_deadlock() {
+    let clock = SimulatedClock::new();
+    let event_loop = EventLoop::builder().clock(clock.clone()).build().unwrap();
+    let returncode = event_loop.run_until_complete(async {
+        let process = create_subprocess_shell("read line; exit 6").stdin(Stdio::piped());
+        let mut process = process.await.unwrap();
+        let stdin = process.take_stdin();
+        let hour = Duration::from_secs(3600);
+        assert!(timeout(hour, process.wait()).await.is_err(), "it waits for a line");
+        drop(stdin);
+        process.wait().await
+    });
+    assert_eq!(returncode.unwrap(), ReturnCode::Exited(6));
+    assert_eq!(clock.elapsed(), Duration::from_secs(3600));
 }

@@ -100,7 +100,6 @@ pub use ronde_loop::{
     sleep, sleep_until, timeout, timeout_at, wait_for, yield_now,
 };
 pub use ronde_macros::{main, test};
-pub use ronde_process::{create_subprocess_exec, create_subprocess_shell};
 pub use ronde_streams::{
     Bytes, ConnectError, DEFAULT_LIMIT, Lines, OpenConnection, ReadError, ServeError, Server,
     StartServer, StreamReader, StreamWriter, TlsError, TlsInfo, TlsOptions, TlsServerOptions,
@@ -114,6 +113,8 @@ pub use ronde_sync::{
     QueueStatistics, ReleasedTooOftenError, Semaphore, SemaphorePermit, SemaphoreStatistics,
     Storage, TaskDoneTooOftenError, WouldBlock,
 };
+
+pub use subprocess::{create_subprocess_exec, create_subprocess_shell};
 
 /// Child processes: what [`create_subprocess_exec`] and [`create_subprocess_shell`] take and give.
 pub mod subprocess {

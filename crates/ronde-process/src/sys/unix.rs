@@ -9,6 +9,7 @@ use std::process::{Command, ExitStatus};
 
 use async_process::Child;
 use ronde_streams::{StreamReader, StreamWriter};
+use rustix::io::Errno;
 use rustix::process::{Pid, kill_process, kill_process_group};
 
 use crate::signal::Signal;
@@ -51,7 +52,11 @@ pub(crate) fn send_signal(child: &mut Child, signal: Signal, to_group: bool) -> 
     let (Some(signal), Some(pid)) = (named, pid) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
-    Ok(if to_group { kill_process_group(pid, signal) } else { kill_process(pid, signal) }?)
+    match if to_group { kill_process_group(pid, signal) } else { kill_process(pid, signal) } {
+        // A program that ignores `SIGCHLD` has its children reaped by the system: it has just died.
+        Ok(()) | Err(Errno::SRCH) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(crate) fn reader(pipe: PipeReader, limit: usize) -> io::Result<StreamReader> {

@@ -115,6 +115,15 @@ pub fn create_subprocess_shell(command: impl AsRef<OsStr>) -> CreateSubprocess {
 
 /// A child process that is yet to be started: see [`create_subprocess_exec`] and
 /// [`create_subprocess_shell`].
+///
+/// A [`std::process::Command`] is turned into one by `from`. That is the way to what only some systems
+/// have: another user or group, another name than the program's, a session of its own.
+///
+/// # In asyncio
+///
+/// The keyword arguments of `subprocess.Popen`: `stdin`, `stdout`, `stderr`, `cwd`, `env`,
+/// `process_group`. What is received is always bytes, and descriptors that are not meant for a child
+/// never reach it, so there is no `text`, `encoding`, `bufsize` or `close_fds`.
 #[must_use = "nothing is started until it is awaited"]
 pub struct CreateSubprocess {
     command: Command,
@@ -287,6 +296,32 @@ impl CreateSubprocess {
         let reaped =
             reap::spawn(command).map_err(|source| explain(program.clone(), directory, source))?;
         Ok(Process::new(reaped, stdin, stdout, stderr, self.own_group, self.kill_on_drop))
+    }
+}
+
+/// Its three streams are not looked at: set them here.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(unix)] {
+/// # use ronde_loop::EventLoop;
+/// use ronde_process::{CreateSubprocess, Stdio};
+/// use std::{os::unix::process::CommandExt, process::Command};
+///
+/// # EventLoop::new()?.run_until_complete(async {
+/// let mut command = Command::new("sh");
+/// command.arg0("another-name").args(["-c", "echo $0"]);
+/// let process = CreateSubprocess::from(command).stdout(Stdio::piped()).await?;
+/// assert_eq!(process.communicate().await?.stdout.unwrap(), "another-name\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?.unwrap();
+/// # }
+/// # Ok::<(), ronde_loop::RunError>(())
+/// ```
+impl From<Command> for CreateSubprocess {
+    fn from(command: Command) -> Self {
+        Self::new(command)
     }
 }
 

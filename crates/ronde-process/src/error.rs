@@ -102,7 +102,8 @@ impl fmt::Display for SpawnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "starting {}: ", self.program().display())?;
         match self {
-            Self::NotFound { program, .. } if program.exists() => {
+            // One without a slash was looked for in the directories of `PATH`.
+            Self::NotFound { program, .. } if program.is_absolute() && program.exists() => {
                 f.write_str("the program is there, but not the interpreter that its file names")
             }
             Self::NotFound { .. } => f.write_str("there is no such program"),

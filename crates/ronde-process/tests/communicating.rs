@@ -195,10 +195,11 @@ fn a_task_that_is_cancelled_while_it_communicates_loses_nothing() {
             let process = process.clone();
             async move { process.communicate().await }
         });
-        // Long enough for the shell to have become `sleep`, which has no error output.
+        // Until the shell has become `sleep`, which has no error output, and once more to see the end.
         while support::name(process.pid()).as_deref() != Some("sleep") {
             ronde_loop::sleep(Duration::from_millis(1)).await;
         }
+        ronde_loop::sleep(Duration::from_millis(1)).await;
         settle().await;
         assert!(!talking.done());
         talking.cancel();

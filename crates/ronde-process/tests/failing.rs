@@ -135,6 +135,17 @@ fn texts_with_a_zero_byte_are_refused() {
 }
 
 #[test]
+fn what_std_finds_wrong_with_a_command_is_an_error_too() {
+    run(async {
+        let mut command = std::process::Command::new("true");
+        command.arg("\0");
+        let error = fail(command.into()).await;
+        assert!(matches!(error, SpawnError::Io { .. }), "{error:?}");
+        assert_eq!(error.to_string(), "starting true: nul byte found in provided data");
+    });
+}
+
+#[test]
 fn only_stderr_can_go_where_stdout_goes() {
     run(async {
         for (command, stream) in [

@@ -6,6 +6,7 @@ mod support;
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
+use std::os::unix::process::CommandExt;
 
 use ronde_process::{ReturnCode, Stdio, create_subprocess_exec, create_subprocess_shell};
 use support::{output, piped, run};
@@ -174,6 +175,17 @@ fn a_process_and_what_starts_one_can_be_printed() {
         assert!(text.contains("\"echo\" \"hi\"") && text.contains("stdout: Null"), "{text}");
         let process = command.await.unwrap();
         assert_eq!(format!("{process:?}"), format!("<Process {}>", process.pid()));
+    });
+}
+
+#[test]
+fn a_command_of_std_can_be_started() {
+    run(async {
+        let mut command = std::process::Command::new("sh");
+        command.arg0("another-name").args(["-c", "echo $0"]);
+        // Set there, it would not be seen here.
+        command.stdout(std::process::Stdio::piped());
+        assert_eq!(output(command.into()).await, "another-name\n");
     });
 }
 

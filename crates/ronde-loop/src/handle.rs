@@ -18,9 +18,10 @@ use ronde_timer::TimerQueue;
 
 use crate::asyncgens::AsyncGens;
 use crate::clock::Clock;
-use crate::job::{JobExecutor, JobHandle, Jobs, SubmitError};
+use crate::job::{Job, JobExecutor, JobHandle, Jobs, SubmitError};
 use crate::outside::{Outside, OutsideWait};
 use crate::thread_pool::ThreadPool;
+use crate::timeout::TimeoutError;
 use crate::timer_handle::TimerHandle;
 
 /// A handle to an event loop, for code that runs on its thread.
@@ -52,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) asyncgens: AsyncGens,
     pub(crate) outside: Outside,
     job_executor: RefCell<Option<Rc<dyn JobExecutor>>>,
+    job_executor_shut_down: Cell<bool>,
     random: RefCell<fastrand::Rng>,
 }
 
@@ -86,6 +88,7 @@ impl Shared {
             asyncgens: AsyncGens::default(),
             outside: Outside::default(),
             job_executor: RefCell::new(job_executor),
+            job_executor_shut_down: Cell::new(false),
             random: RefCell::new(random),
         }
     }
@@ -97,7 +100,7 @@ impl Shared {
         let _callbacks = self.at_turn_end.take();
         self.reactor.drop_listeners();
         if let Some(executor) = self.job_executor.take() {
-            executor.shutdown(Some(Duration::ZERO));
+            executor.close();
         }
     }
 
@@ -299,13 +302,20 @@ impl LoopHandle {
         executor: Option<&dyn JobExecutor>,
         function: impl FnOnce() -> T + Send + 'static,
     ) -> Result<JobHandle<T>, SubmitError> {
-        let notify = self.shared.clock.is_simulated().then(|| self.remote());
-        let (job, handle) = self.shared.jobs.make(function, notify);
         match executor {
-            Some(executor) => executor.submit(job)?,
-            None => self.default_executor().ok_or(SubmitError::ShutDown)?.submit(job)?,
+            Some(executor) => {
+                let (job, handle) = self.make_job(function);
+                executor.submit(job)?;
+                Ok(handle)
+            }
+            None => {
+                let executor = self.default_executor().ok_or(SubmitError::ShutDown)?;
+                let group = self.shared.jobs.default_group();
+                let (job, handle) = self.shared.jobs.make(function, self.to_notify(), Some(group));
+                executor.submit(job)?;
+                Ok(handle)
+            }
         }
-        Ok(handle)
     }
 
     /// Says that, until the guard is dropped, something outside of the loop is waited for, which will
@@ -319,22 +329,81 @@ impl LoopHandle {
     }
 
     /// Sets the executor that blocking work goes to by default.
+    ///
+    /// The previous one isn't closed.
     pub fn set_default_executor(&self, executor: Rc<dyn JobExecutor>) {
         let _previous = self.shared.job_executor.replace(Some(executor));
     }
 
-    /// Waits until the default executor has done what it was given, at most for `timeout`, and
-    /// closes it. Blocks the thread. Returns whether all was done.
+    /// Closes the default executor, and waits until the jobs that this loop has out there are done,
+    /// at most for `timeout`. The loop runs meanwhile: a job may well wait for something that a task
+    /// does.
     ///
-    /// What is submitted afterwards is refused.
-    pub fn shutdown_default_executor(&self, timeout: Option<Duration>) -> bool {
-        // If there is none yet, a pool without threads takes its place, and refuses what comes.
-        self.default_executor().is_none_or(|executor| executor.shutdown(timeout))
+    /// What is submitted afterwards is refused. `Runner::close` does this at the end of a program.
+    /// With a simulated clock, time stands still while jobs are out, so the limit is of no effect.
+    ///
+    /// # Errors
+    ///
+    /// [`TimeoutError`] if the time is up. The jobs run on.
+    ///
+    /// # Cancel safety
+    ///
+    /// **Strict.** The executor stays closed, and the jobs run on.
+    ///
+    /// # In asyncio
+    ///
+    /// `loop.shutdown_default_executor`, which warns when the time is up.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_loop::{EventLoop, get_running_loop};
+    /// # use std::time::Duration;
+    /// # let event_loop = EventLoop::new()?;
+    /// # event_loop.run_until_complete(async {
+    /// let event_loop = get_running_loop().unwrap();
+    /// let job = event_loop.run_in_executor(None, || 6 * 7).unwrap();
+    /// event_loop.shutdown_default_executor(Duration::from_secs(60)).await.unwrap();
+    /// assert_eq!(job.await.unwrap(), 42);
+    /// assert!(event_loop.run_in_executor(None, || ()).is_err());
+    /// # })?;
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    pub async fn shutdown_default_executor(
+        &self,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<(), TimeoutError> {
+        self.shared.job_executor_shut_down.set(true);
+        let executor = self.shared.job_executor.borrow().clone();
+        if let Some(executor) = executor {
+            executor.close();
+        }
+        let (job, done) = self.make_job(|| ());
+        self.shared.jobs.run_after_default_group(job);
+        // It can't fail: the last of the jobs runs it, or the loop just did.
+        match timeout.into() {
+            None => drop(done.await),
+            Some(limit) => drop(crate::timeout(limit, done).await?),
+        }
+        Ok(())
     }
 
-    /// `None` if the loop is closed.
+    /// A job that is out from now on, and the way to its result.
+    pub(crate) fn make_job<T: Send + 'static>(
+        &self,
+        function: impl FnOnce() -> T + Send + 'static,
+    ) -> (Job, JobHandle<T>) {
+        self.shared.jobs.make(function, self.to_notify(), None)
+    }
+
+    /// Whom to tell when a job is no longer out: a loop that waits for that to move its clock.
+    fn to_notify(&self) -> Option<Remote> {
+        self.shared.clock.is_simulated().then(|| self.remote())
+    }
+
+    /// `None` if it has been shut down, or the loop is closed.
     fn default_executor(&self) -> Option<Rc<dyn JobExecutor>> {
-        if self.is_closed() {
+        if self.is_closed() || self.shared.job_executor_shut_down.get() {
             return None;
         }
         let mut executor = self.shared.job_executor.borrow_mut();

@@ -1,14 +1,14 @@
 //! Jobs: functions that block, on their way to an executor and back.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use ronde_context::{Wait, decline, waiting_for};
 use ronde_executor::{PanicError, Remote};
@@ -21,6 +21,28 @@ use ronde_executor::{PanicError, Remote};
 /// # In asyncio
 ///
 /// `concurrent.futures.Executor`.
+///
+/// # Examples
+///
+/// ```
+/// use ronde_loop::{EventLoop, Job, JobExecutor, SubmitError};
+///
+/// /// A thread for each job.
+/// #[derive(Debug)]
+/// struct Threads;
+///
+/// impl JobExecutor for Threads {
+///     fn submit(&self, job: Job) -> Result<(), SubmitError> {
+///         let thread = std::thread::Builder::new().spawn(|| job.run());
+///         thread.map(drop).map_err(SubmitError::NoThread)
+///     }
+/// }
+///
+/// let event_loop = EventLoop::new()?;
+/// let job = event_loop.run_in_executor(Some(&Threads), || 6 * 7)?;
+/// assert_eq!(event_loop.run_until_complete(job)??, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait JobExecutor: fmt::Debug {
     /// Accepts a job, to be run soon on another thread.
     ///
@@ -29,10 +51,12 @@ pub trait JobExecutor: fmt::Debug {
     /// [`SubmitError`], if it can't be accepted. The job is dropped.
     fn submit(&self, job: Job) -> Result<(), SubmitError>;
 
-    /// Accepts no more jobs, and waits until those it has are done, at most for `timeout`.
+    /// Accepts no more jobs. Those that it has are still run; this doesn't wait for them.
     ///
-    /// Returns whether they are.
-    fn shutdown(&self, timeout: Option<Duration>) -> bool;
+    /// A loop that ends calls it on its default executor. An executor that isn't the loop's to close
+    /// leaves it as it is: it does nothing. The loop itself sees to it that it submits no more, and
+    /// waits for the jobs that it has out.
+    fn close(&self) {}
 }
 
 /// A function on its way to an executor. Running it does the rest: a panic is caught, and whoever
@@ -130,6 +154,8 @@ impl From<JobError> for io::Error {
 #[derive(Debug, Default)]
 pub(crate) struct Jobs {
     out: Arc<AtomicUsize>,
+    /// Those in the default executor, if any are out there.
+    default: RefCell<Weak<Group>>,
 }
 
 impl Jobs {
@@ -138,15 +164,32 @@ impl Jobs {
         self.out.load(Ordering::Acquire)
     }
 
+    /// Those in the default executor.
+    pub(crate) fn default_group(&self) -> Arc<Group> {
+        let mut default = self.default.borrow_mut();
+        default.upgrade().unwrap_or_else(|| {
+            let group = Arc::new(Group::default());
+            *default = Arc::downgrade(&group);
+            group
+        })
+    }
+
+    /// Runs `job` when none is out in the default executor.
+    pub(crate) fn run_after_default_group(&self, job: Job) {
+        // Dropping our own hold on the group runs it here, if nobody else has one.
+        self.default_group().lock().push(job);
+    }
+
     /// Makes a job and the way to its result. At its end `notify`, if given, is told, so that a loop
     /// which waits for nothing else looks again.
     pub(crate) fn make<T: Send + 'static>(
         &self,
         function: impl FnOnce() -> T + Send + 'static,
         notify: Option<Remote>,
+        group: Option<Arc<Group>>,
     ) -> (Job, JobHandle<T>) {
         self.out.fetch_add(1, Ordering::AcqRel);
-        let out = Out { count: self.out.clone(), notify };
+        let out = Out { count: self.out.clone(), notify, _group: group };
         let state = State::Queued { function: Box::new(function), out };
         let shared = Arc::new(Shared { state: Mutex::new(state) });
         let handle = JobHandle { shared: shared.clone() };
@@ -159,6 +202,7 @@ impl Jobs {
 struct Out {
     count: Arc<AtomicUsize>,
     notify: Option<Remote>,
+    _group: Option<Arc<Group>>,
 }
 
 impl Drop for Out {
@@ -168,6 +212,26 @@ impl Drop for Out {
             // A closed loop has nothing left to look at.
             let _ = remote.call_soon_threadsafe(|| {});
         }
+    }
+}
+
+/// Jobs that somebody waits for the end of. Each holds the group; whoever lets go last runs what is
+/// to come after them.
+#[derive(Debug, Default)]
+pub(crate) struct Group {
+    afterwards: Mutex<Vec<Job>>,
+}
+
+impl Group {
+    fn lock(&self) -> MutexGuard<'_, Vec<Job>> {
+        self.afterwards.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let afterwards = std::mem::take(&mut *self.lock());
+        afterwards.into_iter().for_each(Job::run);
     }
 }
 

@@ -68,7 +68,7 @@ pub use job::{Job, JobError, JobExecutor, JobHandle, SubmitError};
 pub use outside::OutsideWait;
 pub use running::{NoRunningLoopError, get_running_loop};
 pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};
-pub use thread_pool::ThreadPool;
+pub use thread_pool::{ThreadPool, ThreadPoolBuilder, ThreadPoolError};
 pub use timeout::{
     RescheduleError, Timeout, TimeoutError, WithTimeout, timeout, timeout_at, wait_for,
 };

@@ -125,7 +125,7 @@ fn destructors_that_run_while_the_loop_closes_may_use_tasks() {
 
 #[test]
 fn the_default_executor_is_shut_down() {
-    let pool = Rc::new(ThreadPool::with_size(1, "closing"));
+    let pool = Rc::new(ThreadPool::new());
     let event_loop = EventLoop::builder().executor(pool.clone()).build().unwrap();
     event_loop.close().unwrap();
     let other = simulated();

@@ -3,11 +3,9 @@
 mod common;
 
 use common::{Log, SECOND, simulated, turn};
-use ronde_loop::{
-    EventLoop, Job, JobError, JobExecutor, SubmitError, ThreadPool, get_running_loop,
-};
-use std::cell::RefCell;
-use std::collections::{HashSet, VecDeque};
+use ronde_loop::{EventLoop, Job, JobError, JobExecutor, SubmitError, get_running_loop, yield_now};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::panic::panic_any;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +18,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Default)]
 struct Drawer {
     jobs: RefCell<VecDeque<Job>>,
-    shut_down: RefCell<Vec<Option<Duration>>>,
+    closed: Cell<usize>,
 }
 
 impl Drawer {
@@ -35,23 +33,24 @@ impl JobExecutor for Drawer {
         Ok(())
     }
 
-    fn shutdown(&self, timeout: Option<Duration>) -> bool {
-        self.shut_down.borrow_mut().push(timeout);
-        self.jobs.borrow().is_empty()
+    fn close(&self) {
+        self.closed.set(self.closed.get() + 1);
     }
 }
 
-/// An executor that has been shut down.
+fn shut_down(event_loop: &EventLoop) {
+    let handle = event_loop.handle();
+    let shutdown = async move { handle.shutdown_default_executor(None).await };
+    event_loop.run_until_complete(shutdown).unwrap().unwrap();
+}
+
+/// An executor that accepts nothing.
 #[derive(Debug)]
-struct Refuses;
+struct Refuses(fn() -> SubmitError);
 
 impl JobExecutor for Refuses {
     fn submit(&self, _: Job) -> Result<(), SubmitError> {
-        Err(SubmitError::ShutDown)
-    }
-
-    fn shutdown(&self, _: Option<Duration>) -> bool {
-        true
+        Err((self.0)())
     }
 }
 
@@ -205,11 +204,14 @@ fn an_executor_that_refuses_says_so_at_once() {
         let held = held.clone();
         move || drop(held)
     };
-    let refused = event_loop.run_in_executor(Some(&Refuses), function);
+    let refused = event_loop.run_in_executor(Some(&Refuses(|| SubmitError::ShutDown)), function);
     let error = refused.unwrap_err();
     assert!(matches!(error, SubmitError::ShutDown));
     assert_eq!(error.to_string(), "the executor has been shut down");
     assert_eq!(Arc::strong_count(&held), 1);
+    let no_thread = Refuses(|| SubmitError::NoThread(std::io::ErrorKind::WouldBlock.into()));
+    let error = event_loop.run_in_executor(Some(&no_thread), || ()).unwrap_err();
+    assert!(error.to_string().starts_with("starting a thread for a job: "), "{error}");
     // No job is out that would hold the simulated time up.
     event_loop.run_until_complete(ronde_loop::sleep(SECOND)).unwrap();
 }
@@ -248,9 +250,10 @@ fn the_handle_moves_between_tasks_and_wakes_the_one_that_waits() {
 fn closing_the_loop_tells_its_executor() {
     let drawer = Rc::new(Drawer::default());
     let event_loop = EventLoop::builder().executor(drawer.clone()).build().unwrap();
-    assert!(event_loop.shutdown_default_executor(Some(SECOND)));
+    shut_down(&event_loop);
+    assert_eq!(drawer.closed.get(), 1);
     event_loop.close().unwrap();
-    assert_eq!(*drawer.shut_down.borrow(), [Some(SECOND), Some(Duration::ZERO)]);
+    assert_eq!(drawer.closed.get(), 2);
 }
 
 #[test]
@@ -261,9 +264,13 @@ fn after_its_shutdown_the_default_executor_refuses() {
             let job = event_loop.run_in_executor(None, || ()).unwrap();
             event_loop.run_until_complete(job).unwrap().unwrap();
         }
-        assert!(event_loop.shutdown_default_executor(None));
+        shut_down(&event_loop);
         let refused = event_loop.run_in_executor(None, || ());
         assert!(matches!(refused, Err(SubmitError::ShutDown)), "{used}");
+        // Nor does another take its place.
+        event_loop.set_default_executor(Rc::new(Drawer::default()));
+        assert!(event_loop.run_in_executor(None, || ()).is_err());
+        shut_down(&event_loop);
     }
 }
 
@@ -278,99 +285,95 @@ fn a_shutdown_waits_for_the_jobs_that_are_out() {
             event_loop.run_in_executor(None, count).unwrap()
         })
         .collect();
-    assert!(event_loop.shutdown_default_executor(None));
+    shut_down(&event_loop);
     assert_eq!(done.load(Ordering::Relaxed), 20);
     drop(jobs);
 }
 
 #[test]
-fn a_shutdown_waits_no_longer_than_its_limit() {
-    let pool = ThreadPool::with_size(1, "slow");
+fn a_shutdown_waits_for_a_function_that_runs_on_after_its_cancellation() {
     let event_loop = simulated();
     let (release, released) = mpsc::channel::<()>();
-    let job = event_loop.run_in_executor(Some(&pool), move || released.recv().unwrap()).unwrap();
-    let began = Instant::now();
-    assert!(!pool.shutdown(Some(Duration::from_millis(5))));
-    assert!(began.elapsed() >= Duration::from_millis(5));
-    release.send(()).unwrap();
-    assert!(pool.shutdown(None));
-    assert!(pool.shutdown(Some(Duration::ZERO)));
-    event_loop.run_until_complete(job).unwrap().unwrap();
-}
-
-#[test]
-fn a_pool_grows_to_its_size_and_no_further_and_its_threads_have_names() {
-    let pool = ThreadPool::with_size(2, "worker");
-    let event_loop = simulated();
-    let (busy, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (send, names) = mpsc::channel();
-    let jobs: Vec<_> = (0..50)
-        .map(|_| {
-            let (busy, most, send) = (busy.clone(), most.clone(), send.clone());
-            let job = move || {
-                most.fetch_max(busy.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                thread::yield_now();
-                busy.fetch_sub(1, Ordering::SeqCst);
-                send.send(thread::current().name().unwrap().to_owned()).unwrap();
-            };
-            event_loop.run_in_executor(Some(&pool), job).unwrap()
-        })
-        .collect();
-    assert!(pool.shutdown(None));
-    drop((jobs, send));
-    assert!(most.load(Ordering::SeqCst) <= 2);
-    let names: HashSet<_> = names.iter().collect();
-    assert!(names.iter().all(|name| name == "worker-0" || name == "worker-1"), "{names:?}");
-}
-
-#[test]
-fn an_idle_thread_is_used_again() {
-    let event_loop = EventLoop::new().unwrap();
+    let (over, is_over) = mpsc::channel();
     event_loop
-        .run_until_complete(async {
-            for _ in 0..20 {
-                let name = || thread::current().name().map(str::to_owned);
-                let job = get_running_loop().unwrap().run_in_executor(None, name).unwrap();
-                let name = job.await.unwrap().unwrap();
-                assert!(name.starts_with("ronde-"), "{name}");
-            }
+        .run_until_complete(async move {
+            let event_loop = get_running_loop().unwrap();
+            let (begun, begins) = async_channel::bounded(1);
+            let job = event_loop.run_in_executor(None, move || {
+                begun.send_blocking(()).unwrap();
+                released.recv().unwrap();
+                over.send(()).unwrap();
+            });
+            begins.recv().await.unwrap();
+            drop(job);
+            let mut shutdown = Box::pin(event_loop.shutdown_default_executor(None));
+            assert!(futures_lite::future::poll_once(&mut shutdown).await.is_none());
+            release.send(()).unwrap();
+            shutdown.await.unwrap();
+            assert!(is_over.try_recv().is_ok());
         })
         .unwrap();
 }
 
 #[test]
-fn a_pool_has_one_thread_at_least() {
-    let pool = ThreadPool::with_size(0, "one");
-    let event_loop = simulated();
-    let job = event_loop.run_in_executor(Some(&pool), || 7).unwrap();
+fn a_shutdown_does_not_wait_for_jobs_in_other_executors() {
+    let drawer = Drawer::default();
+    let event_loop = EventLoop::new().unwrap();
+    let job = event_loop.run_in_executor(Some(&drawer), || 7).unwrap();
+    shut_down(&event_loop);
+    drawer.next().run();
     assert_eq!(event_loop.run_until_complete(job).unwrap().unwrap(), 7);
-    assert!(format!("{pool:?}").starts_with("ThreadPool { size: 1, threads: 1, queued: 0"));
 }
 
 #[test]
-fn jobs_of_a_pool_of_one_run_in_order() {
-    let pool = ThreadPool::with_size(1, "one");
-    let event_loop = simulated();
-    let (send, order) = mpsc::channel();
-    let jobs: Vec<_> = (0..10)
-        .map(|n| {
-            let send = send.clone();
-            event_loop.run_in_executor(Some(&pool), move || send.send(n).unwrap()).unwrap()
+fn the_loop_runs_while_its_executor_is_shut_down() {
+    let event_loop = EventLoop::new().unwrap();
+    let (release, released) = mpsc::channel::<()>();
+    let job = event_loop.run_in_executor(None, move || released.recv().unwrap()).unwrap();
+    event_loop
+        .create_task(async move {
+            for _ in 0..10 {
+                yield_now().await;
+            }
+            release.send(()).unwrap();
         })
-        .collect();
-    assert!(pool.shutdown(None));
-    drop((jobs, send));
-    assert_eq!(order.iter().collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
+        .detach();
+    shut_down(&event_loop);
+    event_loop.run_until_complete(job).unwrap().unwrap();
 }
 
 #[test]
-fn a_pool_that_is_dropped_still_does_what_it_was_given() {
-    let event_loop = simulated();
-    let pool = ThreadPool::with_size(1, "dropped");
-    let jobs: Vec<_> =
-        (0..5).map(|n| event_loop.run_in_executor(Some(&pool), move || n).unwrap()).collect();
-    drop(pool);
-    for (n, job) in jobs.into_iter().enumerate() {
-        assert_eq!(event_loop.run_until_complete(job).unwrap().unwrap(), n);
-    }
+fn a_shutdown_waits_no_longer_than_its_limit() {
+    let drawer = Rc::new(Drawer::default());
+    let event_loop = EventLoop::builder().executor(drawer.clone()).build().unwrap();
+    let job = event_loop.run_in_executor(None, || 7).unwrap();
+    let began = Instant::now();
+    event_loop
+        .run_until_complete(async {
+            let event_loop = get_running_loop().unwrap();
+            let limit = Duration::from_millis(5);
+            event_loop.shutdown_default_executor(limit).await.unwrap_err();
+        })
+        .unwrap();
+    assert!(began.elapsed() >= Duration::from_millis(5));
+    drawer.next().run();
+    assert_eq!(event_loop.run_until_complete(job).unwrap().unwrap(), 7);
+}
+
+#[test]
+fn a_shutdown_that_is_cancelled_leaves_the_jobs_and_can_be_awaited_again() {
+    let drawer = Rc::new(Drawer::default());
+    let event_loop = EventLoop::builder().executor(drawer.clone()).build().unwrap();
+    let job = event_loop.run_in_executor(None, || 7).unwrap();
+    let handle = event_loop.handle();
+    let task = event_loop.create_task(async move { handle.shutdown_default_executor(None).await });
+    turn(&event_loop);
+    task.cancel();
+    turn(&event_loop);
+    assert!(task.cancelled());
+    assert!(event_loop.run_in_executor(None, || ()).is_err());
+
+    drawer.next().run();
+    assert_eq!(event_loop.run_until_complete(job).unwrap().unwrap(), 7);
+    shut_down(&event_loop);
 }

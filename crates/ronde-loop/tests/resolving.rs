@@ -15,11 +15,17 @@ fn resolve(event_loop: &EventLoop, host: &str, port: u16) -> std::io::Result<Vec
         .unwrap()
 }
 
+fn shut_executor_down(event_loop: &EventLoop) {
+    let handle = event_loop.handle();
+    let shutdown = async move { handle.shutdown_default_executor(None).await };
+    event_loop.run_until_complete(shutdown).unwrap().unwrap();
+}
+
 #[test]
 fn an_address_in_text_form_is_not_looked_up() {
     let event_loop = simulated();
     // Nothing could look it up.
-    event_loop.shutdown_default_executor(None);
+    shut_executor_down(&event_loop);
     let v4 = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 80));
     assert_eq!(resolve(&event_loop, "192.0.2.1", 80).unwrap(), [v4]);
     let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, 443));
@@ -45,7 +51,7 @@ fn a_name_that_cannot_exist_is_an_error() {
 #[test]
 fn without_an_executor_a_name_is_an_error_and_not_a_panic() {
     let event_loop = simulated();
-    event_loop.shutdown_default_executor(None);
+    shut_executor_down(&event_loop);
     let error = resolve(&event_loop, "localhost", 80).unwrap_err();
     assert_eq!(error.to_string(), "the executor has been shut down");
 }

@@ -181,10 +181,6 @@ impl JobExecutor for Held {
         self.0.borrow_mut().push(job);
         Ok(())
     }
-
-    fn shutdown(&self, _timeout: Option<Duration>) -> bool {
-        true
-    }
 }
 
 #[test]

@@ -96,9 +96,9 @@ impl Runner {
     }
 
     /// Ends in an orderly way: cancels the tasks that are left, in the order of their creation,
-    /// runs the loop until they are done, closes the async generators that are open, waits for the
-    /// jobs in the default executor (five minutes at the most), and closes the loop. Closing twice
-    /// is fine.
+    /// runs the loop until they are done, closes the async generators that are open, runs it on until
+    /// the jobs in the default executor are done (five minutes at the most), and closes it. Closing
+    /// twice is fine.
     ///
     /// Tasks that fail now are reported through the loop's exception handler. Tasks that are created
     /// now aren't waited for.
@@ -113,11 +113,9 @@ impl Runner {
         }
         self.check_can_run()?;
         let cancelled = self.cancel_all_tasks().and_then(|()| self.close_generators());
-        if cancelled.is_ok() && !self.event_loop.shutdown_default_executor(Some(JOIN_TIMEOUT)) {
-            tracing::warn!(target: "ronde", "jobs in the default executor outlive their loop");
-        }
+        let outcome = cancelled.and_then(|()| self.join_default_executor());
         self.event_loop.close()?;
-        cancelled
+        outcome
     }
 
     #[track_caller]
@@ -178,6 +176,28 @@ impl Runner {
             }
         }
         Ok(())
+    }
+
+    /// The loop runs meanwhile: a job may be waiting for it.
+    fn join_default_executor(&self) -> Result<(), RunError> {
+        let event_loop = self.get_loop();
+        let joining = self
+            .event_loop
+            .create_task(async move { event_loop.shutdown_default_executor(JOIN_TIMEOUT).await });
+        joining.set_name("shutdown of the default executor");
+        loop {
+            match self.event_loop.run_until_complete(&joining) {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(_)) => {
+                    let problem = "jobs in the default executor outlive their loop";
+                    tracing::warn!(target: "ronde", "{problem}");
+                    return Ok(());
+                }
+                // Somebody may call `stop` meanwhile.
+                Err(RunError::Stopped) => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     fn check_can_run(&self) -> Result<(), RunError> {

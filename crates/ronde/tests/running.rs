@@ -263,6 +263,50 @@ fn jobs_in_the_default_executor_are_waited_for() {
 }
 
 #[test]
+fn a_job_that_waits_for_the_loop_is_no_deadlock_at_the_end() {
+    let outcome = ronde::run(async {
+        let remote = get_running_loop().unwrap().remote();
+        let (answer, answered) = std::sync::mpsc::channel();
+        let job = get_running_loop().unwrap().run_in_executor(None, move || {
+            // Begun before the end or at it: either way the loop has to run for the answer.
+            let asked = remote.call_soon_threadsafe(move || answer.send("the loop runs").unwrap());
+            asked.unwrap();
+            answered.recv().unwrap()
+        });
+        // Nobody waits for it, and it isn't cancelled.
+        create_task(async { std::future::pending::<()>().await }).detach();
+        Some(job.unwrap())
+    });
+    let job = outcome.unwrap().unwrap();
+    assert!(format!("{job:?}").contains("done"), "{job:?}");
+}
+
+#[test]
+fn stopping_the_loop_while_the_executor_is_joined_changes_nothing() {
+    let done = Arc::new(AtomicBool::new(false));
+    ronde::run({
+        let done = done.clone();
+        async move {
+            let remote = get_running_loop().unwrap().remote();
+            let job = get_running_loop().unwrap().run_in_executor(None, move || {
+                let (answer, answered) = std::sync::mpsc::channel();
+                let stop = move || {
+                    get_running_loop().unwrap().stop();
+                    answer.send(()).unwrap();
+                };
+                remote.call_soon_threadsafe(stop).unwrap();
+                answered.recv().unwrap();
+                done.store(true, Ordering::Release);
+            });
+            Some(job.unwrap())
+        }
+    })
+    .map(drop)
+    .unwrap();
+    assert!(done.load(Ordering::Acquire));
+}
+
+#[test]
 fn at_the_end_the_loop_is_closed() {
     let event_loop = ronde::run(async { get_running_loop().unwrap() }).unwrap();
     assert!(event_loop.is_closed());

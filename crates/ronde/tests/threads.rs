@@ -27,7 +27,7 @@ async fn a_panic_comes_back_as_an_error() {
 
 #[ronde::test(simulated)]
 async fn after_the_shutdown_of_the_executor_it_is_an_error() {
-    get_running_loop().unwrap().shutdown_default_executor(None);
+    get_running_loop().unwrap().shutdown_default_executor(None).await.unwrap();
     let error = to_thread(|| ()).await.unwrap_err();
     assert!(matches!(error, JobError::Submit(_)));
 }

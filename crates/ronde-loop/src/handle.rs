@@ -18,7 +18,7 @@ use ronde_timer::TimerQueue;
 
 use crate::asyncgens::AsyncGens;
 use crate::clock::Clock;
-use crate::job::{Job, JobExecutor, JobHandle, Jobs, SubmitError};
+use crate::job::{ClockHold, Job, JobExecutor, JobHandle, Jobs, SubmitError};
 use crate::outside::{Outside, OutsideWait};
 use crate::thread_pool::ThreadPool;
 use crate::timeout::TimeoutError;
@@ -386,6 +386,19 @@ impl LoopHandle {
             Some(limit) => drop(crate::timeout(limit, done).await?),
         }
         Ok(())
+    }
+
+    /// Keeps a simulated clock from moving while the result lives; no effect on other clocks.
+    ///
+    /// For work outside the loop whose end is the next event, whatever the timers say: another
+    /// process computes something, say, and will write to a pipe. [Jobs](Self::run_in_executor) have
+    /// this built in.
+    ///
+    /// # In asyncio
+    ///
+    /// There is no such thing, nor a simulated clock.
+    pub fn hold_clock(&self) -> ClockHold {
+        self.shared.jobs.hold()
     }
 
     /// A job that is out from now on, and the way to its result.

@@ -66,6 +66,7 @@ pub use event_loop::EventLoop;
 pub use handle::LoopHandle;
 pub use job::{Job, JobError, JobExecutor, JobHandle, SubmitError};
 pub use outside::OutsideWait;
+pub use job::{ClockHold, Job, JobError, JobExecutor, JobHandle, SubmitError};
 pub use running::{NoRunningLoopError, get_running_loop};
 pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};
 pub use thread_pool::{ThreadPool, ThreadPoolBuilder, ThreadPoolError};

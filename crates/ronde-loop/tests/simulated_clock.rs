@@ -116,6 +116,34 @@ fn a_job_whose_result_nobody_wants_does_not_hold_time_up_for_ever() {
 }
 
 #[test]
+fn time_stands_still_while_somebody_holds_the_clock() {
+    let clock = SimulatedClock::new();
+    let event_loop = simulated_with(&clock);
+    event_loop.call_later(SECOND, || unreachable!());
+    event_loop
+        .run_until_complete({
+            let clock = clock.clone();
+            async move {
+                let event_loop = get_running_loop().unwrap();
+                let hold = event_loop.hold_clock();
+                assert_eq!(format!("{hold:?}"), "ClockHold");
+                let (send, receive) = async_channel::bounded(1);
+                let other = std::thread::spawn(move || {
+                    // Long enough for a loop that doesn't wait to jump ahead.
+                    for _ in 0..100 {
+                        std::thread::yield_now();
+                    }
+                    send.send_blocking(()).unwrap();
+                });
+                receive.recv().await.unwrap();
+                assert_eq!(clock.elapsed(), std::time::Duration::ZERO);
+                other.join().unwrap();
+            }
+        })
+        .unwrap();
+}
+
+#[test]
 fn sockets_that_are_ready_go_before_a_jump() {
     let log = Log::default();
     let event_loop = simulated();

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
@@ -57,6 +58,26 @@ pub trait JobExecutor: fmt::Debug {
     /// leaves it as it is: it does nothing. The loop itself sees to it that it submits no more, and
     /// waits for the jobs that it has out.
     fn close(&self) {}
+}
+
+impl<T: JobExecutor + ?Sized> JobExecutor for &T {
+    fn submit(&self, job: Job) -> Result<(), SubmitError> {
+        (**self).submit(job)
+    }
+
+    fn close(&self) {
+        (**self).close();
+    }
+}
+
+impl<T: JobExecutor + ?Sized> JobExecutor for Rc<T> {
+    fn submit(&self, job: Job) -> Result<(), SubmitError> {
+        (**self).submit(job)
+    }
+
+    fn close(&self) {
+        (**self).close();
+    }
 }
 
 /// A function on its way to an executor. Running it does the rest: a panic is caught, and whoever

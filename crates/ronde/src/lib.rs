@@ -40,6 +40,8 @@
 //! - Tasks that wait for one another: [`Lock`], [`Event`], [`Condition`], [`Semaphore`],
 //!   [`BoundedSemaphore`], [`Barrier`], [`Queue`], [`LifoQueue`], [`PriorityQueue`].
 //! - Blocking work: [`to_thread`].
+//! - Blocking work: [`to_thread`], [`run_in_executor`], [`ThreadPool`]; work for processes:
+//!   [`ProcessPool`].
 //! - Child processes: [`create_subprocess_exec`], [`create_subprocess_shell`], [`subprocess`].
 //! - The event loop itself, for authors of frameworks: [`low_level`].
 //!
@@ -57,6 +59,7 @@ pub mod async_iter;
 mod async_with;
 #[doc(hidden)]
 pub mod entry;
+mod executors;
 mod gather;
 mod generator;
 mod group;
@@ -76,6 +79,7 @@ pub use async_with::{
     ExitStackError, ExitVerdict, OnItsWay, Swallow, WithError, aclosing, async_with,
     context_manager, exit_stack, try_async_with, try_exit_stack,
 };
+pub use executors::{Executor, run_in_executor};
 pub use gather::{
     Gather, GatherOutcomes, GatherSet, TryGather, TryGatherSet, gather, gather_all, try_gather,
     try_gather_all,
@@ -100,6 +104,17 @@ pub use ronde_loop::{
     sleep, sleep_until, timeout, timeout_at, wait_for, yield_now,
 };
 pub use ronde_macros::{main, test};
+    Promise, RescheduleError, RunError, SetResultError, Sleep, SubmitError, Task, TaskError,
+    TaskId, TaskRef, ThreadPool, ThreadPoolBuilder, ThreadPoolError, Timeout, TimeoutError,
+    WithTimeout, YieldNow, current_task, get_running_loop, sleep, sleep_until, timeout, timeout_at,
+    wait_for, yield_now,
+};
+pub use ronde_macros::{main, test};
+pub use ronde_process::{create_subprocess_exec, create_subprocess_shell};
+#[cfg(feature = "process-pool")]
+pub use ronde_process_pool::{
+    ProcessPool, ProcessPoolBuilder, ProcessPoolError, ProcessPoolStatistics, Registry, is_worker,
+};
 pub use ronde_streams::{
     Bytes, ConnectError, DEFAULT_LIMIT, Lines, OpenConnection, ReadError, ServeError, Server,
     StartServer, StreamReader, StreamWriter, TlsError, TlsInfo, TlsOptions, TlsServerOptions,

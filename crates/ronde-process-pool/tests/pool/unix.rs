@@ -8,7 +8,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ronde::low_level::SimulatedClock;
-use ronde::{Runner, create_task, gather_all, get_running_loop, sleep, timeout, yield_now};
+use ronde::{
+    Runner, create_task, gather_all, get_running_loop, run_in_executor, sleep, timeout, yield_now,
+};
 use ronde_process_pool::{ProcessPool, ProcessPoolError, Registry, ReturnCode};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -29,6 +31,7 @@ tests! {
     arguments_and_results_may_be_large,
     thousands_of_jobs_share_a_few_workers,
     jobs_begin_in_the_order_in_which_they_came,
+    run_in_executor_takes_a_pool_of_processes,
     closures_without_captures_are_functions_too,
     a_function_that_is_not_registered_is_an_error,
     arguments_that_cannot_be_sent_are_an_error,
@@ -152,6 +155,21 @@ fn jobs_begin_in_the_order_in_which_they_came() {
         });
         gather_all(tasks.collect::<Vec<_>>()).await.unwrap();
         assert_eq!(*order.borrow(), (0..20).collect::<Vec<_>>());
+    });
+}
+
+fn run_in_executor_takes_a_pool_of_processes() {
+    run(async {
+        let (pool, gate) = (pool(1), Gate::new());
+        assert_eq!(run_in_executor(&pool, (square, 12)).await.unwrap(), 144);
+        let error = run_in_executor(&pool, (panics, "luck".to_owned())).await.unwrap_err();
+        assert!(matches!(error, ProcessPoolError::Panicked { .. }));
+
+        let task = create_task(run_in_executor(&pool, (hold, gate.files())));
+        let worker = gate.begins().await;
+        task.cancel();
+        assert!(task.await.unwrap_err().is_cancelled());
+        until(|| (!children().contains(&worker)).then_some(())).await;
     });
 }
 

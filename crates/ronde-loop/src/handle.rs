@@ -226,6 +226,16 @@ impl LoopHandle {
         Source::new(&self.shared.reactor, io)
     }
 
+    /// Registers a socket or a pipe that others have open too, and leaves its mode as it is: see
+    /// [`Source::new_shared`].
+    ///
+    /// # Errors
+    ///
+    /// As [`register`](Self::register).
+    pub fn register_shared(&self, io: impl Into<OwnedSource>) -> io::Result<Source> {
+        Source::new_shared(&self.shared.reactor, io)
+    }
+
     /// The time of the loop's clock.
     pub fn time(&self) -> Instant {
         self.shared.clock.now()

@@ -28,7 +28,8 @@ use crate::{BorrowedSource, Direction, OwnedSource, Reactor, Readiness, sys};
 ///
 /// The descriptor is put into non-blocking mode, which belongs to the open file and not to the
 /// descriptor: other descriptors of it, in this and in other processes, find it non-blocking
-/// too. Mind that for an inherited standard input. The mode is not restored.
+/// too. The mode is not restored. For what others have open too, such as an inherited standard input,
+/// there is [`Source::new_shared`].
 ///
 /// # Examples
 ///
@@ -87,6 +88,39 @@ impl Source {
     /// ```
     pub fn new(reactor: &Rc<Reactor>, io: impl Into<OwnedSource>) -> io::Result<Self> {
         let io = Rc::new(sys::set_nonblocking(io.into())?);
+        let key = reactor.register(&io).map_err(sys::explain_refusal)?;
+        Ok(Self { registration: Registration { reactor: Rc::clone(reactor), key }, io })
+    }
+
+    /// Registers `io` and leaves its mode as it is.
+    ///
+    /// For what is shared with other programs, which a change of mode would disturb. Whoever does
+    /// I/O on it must use calls that never wait, such as `recv` with `MSG_DONTWAIT`.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Source::new).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// use ronde_reactor::{Direction, Reactor, Source, default_poller};
+    /// use rustix::net::{RecvFlags, recv};
+    /// use std::{io, os::unix::net::UnixStream, rc::Rc};
+    ///
+    /// let reactor = Rc::new(Reactor::new(default_poller()?));
+    /// let (ours, _theirs) = UnixStream::pair()?;
+    /// let source = Source::new_shared(&reactor, ours)?;
+    /// let received = source.try_io(Direction::Read, |socket| {
+    ///     Ok(recv(socket, &mut [0; 16], RecvFlags::DONTWAIT)?)
+    /// });
+    /// assert_eq!(received.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    /// # }
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn new_shared(reactor: &Rc<Reactor>, io: impl Into<OwnedSource>) -> io::Result<Self> {
+        let io = Rc::new(io.into());
         let key = reactor.register(&io).map_err(sys::explain_refusal)?;
         Ok(Self { registration: Registration { reactor: Rc::clone(reactor), key }, io })
     }

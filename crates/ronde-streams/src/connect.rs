@@ -1,9 +1,11 @@
 //! Opening connections.
 
 use std::fmt;
-use std::future::{Future, IntoFuture, poll_fn};
+use std::future::{Future, IntoFuture};
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,14 +14,16 @@ use ronde_loop::{LoopHandle, OwnedSource, Source, get_running_loop, timeout};
 use socket2::SockRef;
 
 use crate::connection::Connection;
-use crate::error::ConnectError;
+#[cfg(unix)]
+use crate::error::ShownPath;
+use crate::error::{ConnectError, HostPort, LimitError};
 use crate::happy_eyeballs;
 use crate::reader::{DEFAULT_LIMIT, StreamReader};
-use crate::tls::{Session, TlsError, TlsOptions, TlsServerOptions};
+#[cfg(unix)]
+use crate::sys;
+use crate::tls::{TlsLimits, TlsOptions};
+use crate::upgrade;
 use crate::writer::StreamWriter;
-
-/// How long a TLS handshake may take by default.
-pub(crate) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Connects to a host over TCP, and over TLS if asked to.
 ///
@@ -36,7 +40,8 @@ pub(crate) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(60);
 /// - [`ConnectError::Resolve`] if the name can't be resolved.
 /// - [`ConnectError::Connect`] if no address could be connected to. It has what became of each.
 /// - [`ConnectError::Tls`] and [`ConnectError::HandshakeTimeout`], with
-///   [`tls`](OpenConnection::tls) only.
+///   [`tls`](OpenConnection::tls) only. Options that are no good are found before connecting.
+/// - [`ConnectError::Timeout`], with [`connect_timeout`](OpenConnection::connect_timeout) only.
 /// - [`ConnectError::Io`] if the system refuses something else.
 ///
 /// # Panics
@@ -66,7 +71,7 @@ pub(crate) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(60);
 ///
 /// # drop(listener);
 /// let error = open_connection("127.0.0.1", port).await.unwrap_err();
-/// let expected = format!("connecting to 127.0.0.1:{port}: 127.0.0.1:{port}: Connection refused");
+/// let expected = format!("connecting to 127.0.0.1:{port}: Connection refused");
 /// assert_eq!(error.to_string(), expected);
 /// # Ok::<(), ConnectError>(())
 /// # })??;
@@ -94,7 +99,7 @@ pub fn open_connection(host: impl Into<String>, port: u16) -> OpenConnection {
 ///
 /// # Cancel safety
 ///
-/// Dropped before its end, it closes the socket.
+/// **Data lost.** Dropped before its end, it closes the socket.
 ///
 /// # In asyncio
 ///
@@ -124,20 +129,105 @@ pub fn from_socket(socket: impl Into<OwnedSource>) -> OpenConnection {
     OpenConnection::to(Target::Socket(socket.into()))
 }
 
-/// A connection that is yet to be opened: see [`open_connection`] and [`from_socket`].
+/// Connects to a Unix socket, and over TLS if asked to.
+///
+/// A `path` that begins with NUL is a name in Linux' abstract namespace. If the listener's queue is full,
+/// it waits for a place. TLS needs a [`server_name`](TlsOptions::server_name). Await the result, after
+/// setting options if need be.
+///
+/// # Errors
+///
+/// - [`ConnectError::Path`] if the socket can't be connected to. It names the path, and its source's
+///   kind tells why.
+/// - [`ConnectError::Tls`] and [`ConnectError::HandshakeTimeout`], with
+///   [`tls`](OpenConnection::tls) only.
+///
+/// # Panics
+///
+/// When polled outside a running event loop.
+///
+/// # Cancel safety
+///
+/// **Strict.** Dropped before its end, it leaves no connection behind.
+///
+/// # In asyncio
+///
+/// `asyncio.open_unix_connection`.
+///
+/// # Examples
+///
+/// ```
+/// # use ronde_loop::EventLoop;
+/// use ronde_streams::{open_unix_connection, start_unix_server};
+///
+/// # EventLoop::new()?.run_until_complete(async {
+/// # let directory = tempfile::tempdir().unwrap();
+/// # let path = directory.path().join("socket");
+/// let server = start_unix_server(
+///     async |reader, writer| {
+///         let line = reader.readline().await?;
+///         writer.write(line.to_ascii_uppercase());
+///         Ok::<(), ronde_streams::ReadError>(())
+///     },
+///     &path,
+/// )
+/// .await
+/// .unwrap();
+///
+/// let (reader, writer) = open_unix_connection(&path).await.unwrap();
+/// writer.write("hello\n");
+/// assert_eq!(reader.readline().await.unwrap(), "HELLO\n");
+///
+/// server.close();
+/// assert!(!path.exists(), "the server removes its socket");
+/// # })?;
+/// # Ok::<(), ronde_loop::RunError>(())
+/// ```
+#[cfg(unix)]
+#[doc(alias = "create_unix_connection")]
+pub fn open_unix_connection(path: impl Into<PathBuf>) -> OpenConnection {
+    OpenConnection::to(Target::Path(path.into()))
+}
+
+/// One of the two families of internet addresses.
+///
+/// # In asyncio
+///
+/// `socket.AF_INET` and `socket.AF_INET6`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "AF_INET")]
+#[doc(alias = "AF_INET6")]
+pub enum AddressFamily {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl AddressFamily {
+    pub(crate) fn has(self, address: &SocketAddr) -> bool {
+        address.is_ipv6() == (self == Self::V6)
+    }
+}
+
+/// A connection that is yet to be opened: see [`open_connection`], [`open_unix_connection`] and
+/// [`from_socket`].
 #[must_use = "nothing is connected until it is awaited"]
 pub struct OpenConnection {
     target: Target,
     tls: Option<TlsOptions>,
     limit: usize,
-    delay: Duration,
-    local_addr: Option<SocketAddr>,
-    handshake_limit: Duration,
+    family: Option<AddressFamily>,
+    options: happy_eyeballs::Options,
+    connect_limit: Option<Duration>,
+    tls_limits: TlsLimits,
 }
 
 #[derive(Debug)]
 enum Target {
     Host(String, u16),
+    #[cfg(unix)]
+    Path(PathBuf),
     Socket(OwnedSource),
 }
 
@@ -147,9 +237,16 @@ impl OpenConnection {
             target,
             tls: None,
             limit: DEFAULT_LIMIT,
-            delay: Duration::from_millis(250),
-            local_addr: None,
-            handshake_limit: HANDSHAKE_LIMIT,
+            family: None,
+            options: happy_eyeballs::Options {
+                delay: Some(Duration::from_millis(250)),
+                interleave: 1,
+                local: None,
+                nodelay: true,
+                keep_alive: false,
+            },
+            connect_limit: None,
+            tls_limits: TlsLimits::default(),
         }
     }
 
@@ -160,51 +257,193 @@ impl OpenConnection {
         self
     }
 
-    /// The [limit](StreamReader::limit) of the reader. Default: 64 KiB.
+    /// The [limit](StreamReader::limit) of the reader. Default: 64 KiB. Zero is
+    /// [`ConnectError::Limit`].
     pub fn limit(mut self, bytes: usize) -> Self {
         self.limit = bytes;
         self
     }
 
+    /// How long it may take until the connection is there: to resolve the name, to connect, and to shake
+    /// hands over TLS, all together. Default: as long as the system allows.
+    ///
+    /// Then the error is [`ConnectError::Timeout`], and nothing is left behind.
+    ///
+    /// # In asyncio
+    ///
+    /// `asyncio.wait_for` around `open_connection`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_loop::{EventLoop, SimulatedClock};
+    /// # use ronde_streams::{ConnectError, TlsOptions, open_connection};
+    /// # use std::time::Duration;
+    /// # let event_loop = EventLoop::builder().clock(SimulatedClock::new()).build()?;
+    /// # event_loop.run_until_complete(async {
+    /// # let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    /// # let port = mute.local_addr().unwrap().port();
+    /// let error = open_connection("127.0.0.1", port)
+    ///     .tls(TlsOptions::new())
+    ///     .connect_timeout(Duration::from_secs(5))
+    ///     .await
+    ///     .unwrap_err();
+    /// assert!(matches!(error, ConnectError::Timeout { .. }));
+    /// # })?;
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_limit = Some(limit);
+        self
+    }
+
     /// How long an attempt to connect has the field to itself before the next address is tried beside
-    /// it. Default: 250 ms, as RFC 8305 recommends.
-    pub fn happy_eyeballs_delay(mut self, delay: Duration) -> Self {
-        self.delay = delay;
+    /// it. Default: 250 ms, as RFC 8305 recommends. With `None` one address is tried after the other.
+    pub fn happy_eyeballs_delay(mut self, delay: impl Into<Option<Duration>>) -> Self {
+        self.options.delay = delay.into();
+        self
+    }
+
+    /// How many addresses of the first family are tried before the first one of the other; from then on
+    /// they alternate. Default: 1. With `0` the order is the resolver's.
+    #[doc(alias = "first_address_family_count")]
+    pub fn interleave(mut self, first: usize) -> Self {
+        self.options.interleave = first;
+        self
+    }
+
+    /// Connects to addresses of one family only. By default both will do.
+    pub fn family(mut self, family: AddressFamily) -> Self {
+        self.family = Some(family);
         self
     }
 
     /// Connects from this address. An attempt of the other family fails.
     pub fn local_addr(mut self, address: SocketAddr) -> Self {
-        self.local_addr = Some(address);
+        self.options.local = Some(address);
+        self
+    }
+
+    /// Sends what is written without waiting for more of it (`TCP_NODELAY`). On by default; what is
+    /// written in one turn of the loop leaves together anyway.
+    #[doc(alias = "TCP_NODELAY")]
+    pub fn nodelay(mut self, on: bool) -> Self {
+        self.options.nodelay = on;
+        self
+    }
+
+    /// Has the system ask an idle peer from time to time whether it is still there (`SO_KEEPALIVE`). Off
+    /// by default. How often it asks can be set through
+    /// [`with_socket`](StreamWriter::with_socket).
+    #[doc(alias = "SO_KEEPALIVE")]
+    pub fn keep_alive(mut self, on: bool) -> Self {
+        self.options.keep_alive = on;
         self
     }
 
     /// How long the TLS handshake may take. Default: 60 s.
     #[doc(alias = "ssl_handshake_timeout")]
     pub fn tls_handshake_timeout(mut self, limit: Duration) -> Self {
-        self.handshake_limit = limit;
+        self.tls_limits.handshake = limit;
+        self
+    }
+
+    /// How long TLS may take to end after [`close`](StreamWriter::close): to send what was written, and
+    /// to hear that the peer has ended, too. Default: 30 s. After it, the connection is aborted.
+    #[doc(alias = "ssl_shutdown_timeout")]
+    pub fn tls_shutdown_timeout(mut self, limit: Duration) -> Self {
+        self.tls_limits.shutdown = limit;
         self
     }
 
     async fn open(self) -> Result<(StreamReader, StreamWriter), ConnectError> {
         let event_loop = get_running_loop().expect("connections belong to a running event loop");
-        let (host, source, peer) = match self.target {
+        LimitError::check(self.limit).map_err(ConnectError::Limit)?;
+        let Some(limit) = self.connect_limit else { return self.establish(event_loop).await };
+        let to = self.target.to_string();
+        match timeout(limit, self.establish(event_loop)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(ConnectError::Timeout { to, limit }),
+        }
+    }
+
+    async fn establish(
+        self,
+        event_loop: LoopHandle,
+    ) -> Result<(StreamReader, StreamWriter), ConnectError> {
+        let name = self.target.name();
+        // Options that are no good are found before anybody hears of us.
+        let tls = match &self.tls {
+            Some(options) => Some(upgrade::prepare(options, &event_loop, &name).await?),
+            None => None,
+        };
+        let (source, peer) = match self.target {
             Target::Host(host, port) => {
                 let (source, peer) =
-                    connect(&event_loop, &host, port, self.local_addr, self.delay).await?;
-                (host, source, Some(peer))
+                    connect(&event_loop, host, port, self.family, self.options).await?;
+                (source, Some(peer))
             }
+            #[cfg(unix)]
+            Target::Path(path) => match crate::unix::connect(&event_loop, &path).await {
+                Ok(source) => (source, None),
+                Err(source) => return Err(ConnectError::Path { path, source }),
+            },
             Target::Socket(socket) => {
                 let source = event_loop.register(socket).map_err(registering)?;
-                let peer = peer_of(&source);
-                (peer.map_or_else(String::new, |peer| peer.ip().to_string()), source, peer)
+                let socket = SockRef::from(&source);
+                // Sockets that are not TCP's don't have these, and are as good.
+                let _ = socket.set_tcp_nodelay(self.options.nodelay);
+                if self.options.keep_alive {
+                    let _ = socket.set_keepalive(true);
+                }
+                let peer = peer_of(&socket);
+                (source, peer)
             }
         };
-        let connection = Connection::new(event_loop.clone(), source, peer);
-        if let Some(options) = &self.tls {
-            start_tls(&connection, &event_loop, options, host, self.handshake_limit).await?;
+        let connection = Connection::new(event_loop, source, peer);
+        if let Some(prepared) = tls {
+            let session = prepared.session(&name.shown)?;
+            upgrade::shake_hands(&connection, session, name.shown, self.tls_limits).await?;
         }
         Ok(split(connection, self.limit))
+    }
+}
+
+/// Whom TLS speaks to.
+pub(crate) struct Name {
+    /// The name or address that the certificate must be for, if the options don't say.
+    pub(crate) host: Option<String>,
+    /// For errors.
+    pub(crate) shown: String,
+}
+
+impl Name {
+    /// That of a peer of which the address is known, or nothing.
+    pub(crate) fn of_peer(peer: Option<SocketAddr>) -> Self {
+        let host = peer.map(|peer| peer.ip().to_string());
+        Self { shown: host.clone().unwrap_or_else(|| "the peer".to_owned()), host }
+    }
+}
+
+impl Target {
+    fn name(&self) -> Name {
+        match self {
+            Self::Host(host, _) => Name { host: Some(host.clone()), shown: host.clone() },
+            #[cfg(unix)]
+            Self::Path(path) => Name { host: None, shown: ShownPath(path).to_string() },
+            Self::Socket(socket) => Name::of_peer(peer_of(&SockRef::from(socket))),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(host, port) => HostPort(host, *port).fmt(f),
+            #[cfg(unix)]
+            Self::Path(path) => ShownPath(path).fmt(f),
+            Self::Socket(_) => f.write_str(&self.name().shown),
+        }
     }
 }
 
@@ -228,102 +467,18 @@ impl fmt::Debug for OpenConnection {
 
 async fn connect(
     event_loop: &LoopHandle,
-    host: &str,
+    host: String,
     port: u16,
-    local: Option<SocketAddr>,
-    delay: Duration,
+    family: Option<AddressFamily>,
+    options: happy_eyeballs::Options,
 ) -> Result<(Source, SocketAddr), ConnectError> {
-    let addresses = event_loop
-        .getaddrinfo(host, port)
-        .await
-        .map_err(|source| ConnectError::Resolve { host: host.to_owned(), source })?;
-    happy_eyeballs::connect(event_loop, addresses, local, delay)
-        .await
-        .map_err(|attempts| ConnectError::Connect { host: host.to_owned(), port, attempts })
-}
-
-async fn start_tls(
-    connection: &Connection,
-    event_loop: &LoopHandle,
-    options: &TlsOptions,
-    host: String,
-    limit: Duration,
-) -> Result<(), ConnectError> {
-    match options.session(event_loop, &host).await {
-        Ok(session) => shake_hands(connection, session, host, limit).await,
-        Err(source) => Err(ConnectError::Tls { host, source }),
-    }
-}
-
-async fn shake_hands(
-    connection: &Connection,
-    session: Session,
-    host: String,
-    limit: Duration,
-) -> Result<(), ConnectError> {
-    let handshake = async {
-        connection.start_tls(session)?;
-        poll_fn(|cx| connection.poll_handshake(cx)).await
+    let mut addresses = match event_loop.getaddrinfo(&host, port).await {
+        Ok(addresses) => addresses,
+        Err(source) => return Err(ConnectError::Resolve { host, source }),
     };
-    match timeout(limit, handshake).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(ConnectError::Tls { host, source: TlsError::from_io(error) }),
-        Err(_) => Err(ConnectError::HandshakeTimeout { host, limit }),
-    }
-}
-
-/// Has a connection that is in use speak TLS from here on.
-pub(crate) async fn start_tls_later(
-    connection: &Connection,
-    options: &TlsOptions,
-) -> Result<(), ConnectError> {
-    let event_loop = get_running_loop().expect("connections belong to a running event loop");
-    let upgrade = Upgrade::of(connection);
-    start_tls(connection, &event_loop, options, upgrade.host(), HANDSHAKE_LIMIT).await?;
-    upgrade.succeed();
-    Ok(())
-}
-
-/// The same on a server's side.
-pub(crate) async fn accept_tls_later(
-    connection: &Connection,
-    options: &TlsServerOptions,
-) -> Result<(), ConnectError> {
-    let upgrade = Upgrade::of(connection);
-    let host = upgrade.host();
-    match options.session() {
-        Ok(session) => shake_hands(connection, session, host, HANDSHAKE_LIMIT).await?,
-        Err(source) => return Err(ConnectError::Tls { host, source }),
-    }
-    upgrade.succeed();
-    Ok(())
-}
-
-/// An upgrade that is under way. If it does not succeed, the connection is of no use.
-struct Upgrade<'a>(Option<&'a Connection>);
-
-impl<'a> Upgrade<'a> {
-    fn of(connection: &'a Connection) -> Self {
-        assert!(connection.tls_info().is_none(), "TLS is spoken on this connection already");
-        Self(Some(connection))
-    }
-
-    fn host(&self) -> String {
-        let peer = self.0.and_then(Connection::peer_addr);
-        peer.map_or_else(String::new, |peer| peer.ip().to_string())
-    }
-
-    fn succeed(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Upgrade<'_> {
-    fn drop(&mut self) {
-        if let Some(connection) = self.0 {
-            connection.abort();
-        }
-    }
+    addresses.retain(|address| family.is_none_or(|family| family.has(address)));
+    let connected = happy_eyeballs::connect(event_loop, addresses, options).await;
+    connected.map_err(|attempts| ConnectError::Connect { host, port, attempts })
 }
 
 /// Makes what a pipe's only half needs.
@@ -332,15 +487,15 @@ impl Drop for Upgrade<'_> {
 pub(crate) fn pipe(pipe: OwnedSource) -> io::Result<Rc<Connection>> {
     let event_loop = get_running_loop().expect("pipes belong to a running event loop");
     let source = event_loop.register(pipe)?;
-    Ok(Connection::pipe(event_loop, source))
+    Ok(Connection::one_way(event_loop, source, sys::PIPE))
 }
 
 pub(crate) fn split(connection: Rc<Connection>, limit: usize) -> (StreamReader, StreamWriter) {
     (StreamReader::of(connection.clone(), limit), StreamWriter::of(connection))
 }
 
-fn peer_of(source: &Source) -> Option<SocketAddr> {
-    SockRef::from(source).peer_addr().ok()?.as_socket()
+fn peer_of(socket: &SockRef<'_>) -> Option<SocketAddr> {
+    socket.peer_addr().ok()?.as_socket()
 }
 
 fn registering(source: io::Error) -> ConnectError {

@@ -13,22 +13,34 @@ use std::time::Duration;
 
 use ronde_context::{Wait, decline, waiting_for};
 use ronde_loop::{Direction, LoopHandle, Sleep, Source, sleep};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use crate::sys;
 
 /// What became of each address that was tried, in the order of the attempts.
 pub(crate) type Attempts = Vec<(SocketAddr, io::Error)>;
 
+/// How it is connected.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// How long an attempt has the field to itself. `None`: until it has failed.
+    pub(crate) delay: Option<Duration>,
+    /// How many addresses of the first family are tried before one of the other; `0` leaves the order
+    /// as it is.
+    pub(crate) interleave: usize,
+    pub(crate) local: Option<SocketAddr>,
+    pub(crate) nodelay: bool,
+    pub(crate) keep_alive: bool,
+}
+
 /// Connects to the first of `addresses` that answers.
 pub(crate) async fn connect(
     event_loop: &LoopHandle,
     addresses: Vec<SocketAddr>,
-    local: Option<SocketAddr>,
-    delay: Duration,
+    options: Options,
 ) -> Result<(Source, SocketAddr), Attempts> {
-    let attempt = |address| Box::pin(attempt(event_loop.clone(), address, local)) as Attempt;
-    let mut race = Race::new(attempt, interleave(addresses), delay);
+    let attempt = |address| Box::pin(attempt(event_loop.clone(), address, options)) as Attempt;
+    let mut race = Race::new(attempt, interleave(addresses, options.interleave), options.delay);
     poll_fn(|cx| race.poll(cx)).await
 }
 
@@ -42,20 +54,27 @@ struct Race<F> {
     /// With the index of the address.
     running: Vec<(usize, Attempt)>,
     failed: Vec<(usize, io::Error)>,
-    /// Runs as long as the latest attempt is to be left alone. `None` if the next one may start.
-    head_start: Option<Sleep>,
-    delay: Duration,
+    head_start: HeadStart,
+    delay: Option<Duration>,
+}
+
+/// The time in which the latest attempt is left alone.
+enum HeadStart {
+    Over,
+    Runs(Sleep),
+    /// It lasts until the attempt has failed.
+    UntilFailure,
 }
 
 impl<F: Fn(SocketAddr) -> Attempt> Race<F> {
-    fn new(attempt: F, addresses: Vec<SocketAddr>, delay: Duration) -> Self {
+    fn new(attempt: F, addresses: Vec<SocketAddr>, delay: Option<Duration>) -> Self {
         Self {
             attempt,
             addresses,
             started: 0,
             running: Vec::new(),
             failed: Vec::new(),
-            head_start: None,
+            head_start: HeadStart::Over,
             delay,
         }
     }
@@ -65,7 +84,7 @@ impl<F: Fn(SocketAddr) -> Attempt> Race<F> {
             return Poll::Pending;
         }
         loop {
-            if self.head_start.is_none() {
+            if matches!(self.head_start, HeadStart::Over) {
                 self.start_next();
             }
             match self.poll_attempts(cx) {
@@ -83,12 +102,12 @@ impl<F: Fn(SocketAddr) -> Attempt> Race<F> {
 
     /// Is the head start of the latest attempt over, or did an attempt fail?
     fn may_start_next(&mut self, cx: &mut Context<'_>) -> bool {
-        if let Some(timer) = &mut self.head_start
+        if let HeadStart::Runs(timer) = &mut self.head_start
             && Pin::new(timer).poll(cx).is_ready()
         {
-            self.head_start = None;
+            self.head_start = HeadStart::Over;
         }
-        self.head_start.is_none()
+        matches!(self.head_start, HeadStart::Over)
     }
 
     fn start_next(&mut self) {
@@ -96,7 +115,11 @@ impl<F: Fn(SocketAddr) -> Attempt> Race<F> {
         self.running.push((self.started, (self.attempt)(*address)));
         self.started += 1;
         let has_next = self.started < self.addresses.len();
-        self.head_start = has_next.then(|| sleep(self.delay));
+        self.head_start = match self.delay {
+            _ if !has_next => HeadStart::Over,
+            Some(delay) => HeadStart::Runs(sleep(delay)),
+            None => HeadStart::UntilFailure,
+        };
     }
 
     /// Polls all that run, and returns the winner if there is one. A failure ends the head start.
@@ -110,7 +133,7 @@ impl<F: Fn(SocketAddr) -> Attempt> Race<F> {
                 Poll::Ready(Err(error)) => {
                     drop(self.running.swap_remove(index));
                     self.failed.push((number, error));
-                    self.head_start = None;
+                    self.head_start = HeadStart::Over;
                 }
             }
         }
@@ -128,20 +151,23 @@ impl<F: Fn(SocketAddr) -> Attempt> Race<F> {
     }
 }
 
-/// Alternates between the families, beginning with that of the first address. The order within a
-/// family stays: it is the resolver's, by RFC 6724.
-fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+/// Alternates between the families, beginning with `first_count` addresses of the family of the first
+/// one; `0` leaves all as it is. The order within a family stays: it is the resolver's, by RFC 6724.
+fn interleave(addresses: Vec<SocketAddr>, first_count: usize) -> Vec<SocketAddr> {
     let mut unique: Vec<SocketAddr> = Vec::with_capacity(addresses.len());
     for address in addresses {
         if !unique.contains(&address) {
             unique.push(address);
         }
     }
+    if first_count == 0 {
+        return unique;
+    }
     let first_is_ipv6 = unique.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (Vec<_>, Vec<_>) =
         unique.into_iter().partition(|address| address.is_ipv6() == first_is_ipv6);
     let (mut first, mut second) = (first.into_iter(), second.into_iter());
-    let mut mixed = Vec::new();
+    let mut mixed: Vec<_> = first.by_ref().take(first_count - 1).collect();
     loop {
         let pair = [first.next(), second.next()];
         if pair == [None, None] {
@@ -154,15 +180,27 @@ fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 async fn attempt(
     event_loop: LoopHandle,
     address: SocketAddr,
-    local: Option<SocketAddr>,
+    options: Options,
 ) -> io::Result<Source> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    if let Some(local) = local {
+    if let Some(local) = options.local {
         socket.bind(&local.into())?;
     }
-    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_nodelay(options.nodelay)?;
+    if options.keep_alive {
+        socket.set_keepalive(true)?;
+    }
+    connect_socket(&event_loop, socket, &address.into()).await
+}
+
+/// Connects one socket to one address.
+pub(crate) async fn connect_socket(
+    event_loop: &LoopHandle,
+    socket: Socket,
+    address: &SockAddr,
+) -> io::Result<Source> {
     socket.set_nonblocking(true)?;
-    let is_under_way = match socket.connect(&address.into()) {
+    let is_under_way = match socket.connect(address) {
         Ok(()) => false,
         Err(error) if sys::is_in_progress(&error) => true,
         Err(error) => return Err(error),
@@ -230,6 +268,13 @@ mod tests {
 
     /// Races attempts that take so many milliseconds, and succeed or fail. The first has port 1.
     fn race(attempts: &'static [(u64, bool)]) -> (Result<u16, Vec<u16>>, Vec<String>) {
+        race_with(attempts, Some(Duration::from_millis(250)))
+    }
+
+    fn race_with(
+        attempts: &'static [(u64, bool)],
+        delay: Option<Duration>,
+    ) -> (Result<u16, Vec<u16>>, Vec<String>) {
         let event_loop = EventLoop::builder().clock(SimulatedClock::new()).build().unwrap();
         let log = Log { start: event_loop.time(), lines: Rc::default() };
         let addresses =
@@ -253,7 +298,7 @@ mod tests {
         };
         let outcome = event_loop
             .run_until_complete(async move {
-                let mut race = Race::new(attempt, addresses, Duration::from_millis(250));
+                let mut race = Race::new(attempt, addresses, delay);
                 let outcome = poll_fn(|cx| race.poll(cx)).await;
                 drop(race);
                 match outcome {
@@ -307,6 +352,13 @@ mod tests {
     }
 
     #[test]
+    fn without_a_delay_the_next_attempt_starts_only_after_a_failure() {
+        let (outcome, log) = race_with(&[(1000, false), (700, true), (1, true)], None);
+        assert_eq!(outcome, Ok(2));
+        assert_eq!(log, ["0 1 starts", "1000 1 ends", "1000 2 starts", "1700 2 ends"]);
+    }
+
+    #[test]
     fn all_failures_are_kept_in_the_order_of_the_attempts() {
         let (outcome, _) = race(&[(400, false), (20, false), (30, false)]);
         assert_eq!(outcome, Err(vec![1, 2, 3]));
@@ -319,13 +371,30 @@ mod tests {
             texts.iter().map(|text| text.parse().unwrap()).collect()
         };
         assert_eq!(
-            interleave(addresses(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1", "[::1]:1"])),
+            interleave(addresses(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1", "[::1]:1"]), 1),
             addresses(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"]),
         );
         assert_eq!(
-            interleave(addresses(&["1.1.1.1:1", "2.2.2.2:1", "[::1]:1"])),
+            interleave(addresses(&["1.1.1.1:1", "2.2.2.2:1", "[::1]:1"]), 1),
             addresses(&["1.1.1.1:1", "[::1]:1", "2.2.2.2:1"]),
         );
-        assert!(interleave(Vec::new()).is_empty());
+        assert!(interleave(Vec::new(), 1).is_empty());
+        assert!(interleave(Vec::new(), 3).is_empty());
+    }
+
+    #[test]
+    fn the_first_family_can_get_more_and_the_order_can_be_left() {
+        let addresses = |texts: &[&str]| -> Vec<SocketAddr> {
+            texts.iter().map(|text| text.parse().unwrap()).collect()
+        };
+        let given = addresses(&["[::1]:1", "[::2]:1", "[::3]:1", "[::1]:1", "1.1.1.1:1"]);
+        assert_eq!(
+            interleave(given.clone(), 2),
+            addresses(&["[::1]:1", "[::2]:1", "1.1.1.1:1", "[::3]:1"]),
+        );
+        assert_eq!(
+            interleave(given, 0),
+            addresses(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"]),
+        );
     }
 }

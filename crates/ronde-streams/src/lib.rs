@@ -73,21 +73,41 @@ mod error;
 
 mod tls;
 
+mod upgrade;
+
 mod connection;
 
 mod buffer;
 
 mod happy_eyeballs;
 
+#[cfg(unix)]
+mod unix;
+
+#[cfg(unix)]
+mod stdio;
+
+#[cfg(unix)]
+mod blocking;
+
 mod sys;
 
-pub use connect::{OpenConnection, from_socket, open_connection};
-pub use error::{ConnectError, ReadError, ServeError};
+#[cfg(unix)]
+pub use connect::open_unix_connection;
+pub use connect::{AddressFamily, OpenConnection, from_socket, open_connection};
+pub use error::{ConnectError, LimitError, ReadError, ServeError};
 pub use lines::Lines;
 pub use reader::{DEFAULT_LIMIT, StreamReader};
+#[cfg(unix)]
+pub use serve::start_unix_server;
 pub use serve::{StartServer, start_server};
 pub use server::Server;
+#[cfg(unix)]
+pub use stdio::{stderr, stdin, stdout};
+#[cfg(target_os = "linux")]
+pub use sys::PeerCredentials;
 pub use tls::{TlsError, TlsInfo, TlsOptions, TlsServerOptions};
+pub use upgrade::StartTls;
 pub use writer::StreamWriter;
 
 pub use bytes::Bytes;

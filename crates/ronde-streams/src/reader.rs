@@ -1,6 +1,5 @@
 //! The reading half of a connection.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -16,7 +15,7 @@ use ronde_context::decline;
 use ronde_loop::OwnedSource;
 
 use crate::connection::{Connection, ReadTurn};
-use crate::error::ReadError;
+use crate::error::{LimitError, ReadError};
 use crate::lines::Lines;
 
 /// How many bytes a line, or anything up to a separator, may have by default.
@@ -59,8 +58,8 @@ pub const DEFAULT_LIMIT: usize = 64 * 1024;
 pub struct StreamReader {
     connection: Rc<Connection>,
     limit: usize,
-    /// What `poll_fill_buf` lent out last and `consume` did not take. It is in front of the input.
-    lent: RefCell<Bytes>,
+    /// What `poll_fill_buf` lent out last and `consume` did not take, if the connection agrees.
+    lent: Bytes,
 }
 
 impl StreamReader {
@@ -70,18 +69,59 @@ impl StreamReader {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "a reader without a connection is no default")]
     pub fn new() -> Self {
-        Self::with_limit(DEFAULT_LIMIT)
+        Self::of(Connection::fed(), DEFAULT_LIMIT)
     }
 
     /// Makes a reader without a connection and with another limit.
     ///
+    /// # Errors
+    ///
+    /// [`LimitError`] if the limit is zero.
+    ///
+    /// # In asyncio
+    ///
+    /// `StreamReader(limit)`.
+    ///
+    /// # Examples
+    ///
     /// ```
     /// # use ronde_streams::StreamReader;
-    /// assert_eq!(StreamReader::with_limit(100).limit(), 100);
+    /// assert_eq!(StreamReader::with_limit(100)?.limit(), 100);
+    /// assert!(StreamReader::with_limit(0).is_err());
+    /// # Ok::<(), ronde_streams::LimitError>(())
+    /// ```
+    pub fn with_limit(limit: usize) -> Result<Self, LimitError> {
+        LimitError::check(limit)?;
+        Ok(Self::of(Connection::fed(), limit))
+    }
+
+    /// Reads from anything that can be read from.
+    ///
+    /// It reads from `input` when somebody asks for more than there is. A read that is dropped loses
+    /// nothing if `input` keeps to the contract of [`AsyncRead`]: what it gives is in the buffer.
+    ///
+    /// # In asyncio
+    ///
+    /// A `StreamReaderProtocol` with a transport of one's own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_loop::EventLoop;
+    /// # use ronde_streams::StreamReader;
+    /// use futures_lite::io::Cursor;
+    ///
+    /// # EventLoop::new()?.run_until_complete(async {
+    /// let reader = StreamReader::from_async_read(Cursor::new("one\ntwo\n"));
+    /// assert_eq!(reader.readline().await.unwrap(), "one\n");
+    /// assert_eq!(reader.read_to_end().await.unwrap(), "two\n");
+    /// # })?;
+    /// # Ok::<(), ronde_loop::RunError>(())
     /// ```
     #[must_use]
-    pub fn with_limit(limit: usize) -> Self {
-        Self::of(Connection::fed(), limit)
+    #[doc(alias = "StreamReaderProtocol")]
+    pub fn from_async_read(input: impl AsyncRead + 'static) -> Self {
+        Self::of(Connection::foreign(Box::pin(input)), DEFAULT_LIMIT)
     }
 
     /// Reads from a pipe: from the output of a child process, say.
@@ -141,7 +181,7 @@ impl StreamReader {
 
     pub(crate) fn of(connection: Rc<Connection>, limit: usize) -> Self {
         connection.add_half();
-        Self { connection, limit, lent: RefCell::default() }
+        Self { connection, limit, lent: Bytes::new() }
     }
 
     /// How many bytes a line, or anything up to a separator, may have.
@@ -385,12 +425,9 @@ impl StreamReader {
     /// - [`ReadError::LimitOverrun`] if the separator does not begin within the
     ///   [limit](Self::limit). All stays in the buffer, so [`readexactly`](Self::readexactly) can
     ///   take it.
+    /// - [`ReadError::NoSeparator`] if `separator` is empty.
     /// - [`ReadError::Busy`] if another task is already reading from this stream.
     /// - [`ReadError::Io`] if the connection failed.
-    ///
-    /// # Panics
-    ///
-    /// If `separator` is empty.
     ///
     /// # Cancel safety
     ///
@@ -398,7 +435,8 @@ impl StreamReader {
     ///
     /// # In asyncio
     ///
-    /// `StreamReader.readuntil`, with one separator.
+    /// `StreamReader.readuntil`. For a tuple of separators see
+    /// [`readuntil_any`](Self::readuntil_any).
     ///
     /// # Examples
     ///
@@ -406,7 +444,7 @@ impl StreamReader {
     /// # use ronde_loop::EventLoop;
     /// # use ronde_streams::{ReadError, StreamReader};
     /// # EventLoop::new()?.run_until_complete(async {
-    /// let reader = StreamReader::with_limit(4);
+    /// let reader = StreamReader::with_limit(4).unwrap();
     /// reader.feed_data(b"key: value; ");
     /// assert_eq!(reader.readuntil(": ").await.unwrap(), "key: ");
     ///
@@ -418,11 +456,55 @@ impl StreamReader {
     /// ```
     #[doc(alias = "read_until")]
     pub async fn readuntil(&self, separator: impl AsRef<[u8]>) -> Result<Bytes, ReadError> {
-        let separator = separator.as_ref();
-        assert!(!separator.is_empty(), "`readuntil` needs a separator of at least one byte");
+        self.read_until_one_of(&[separator.as_ref()]).await
+    }
+
+    /// Reads up to and with one of `separators`: the one that ends first.
+    ///
+    /// # Errors
+    ///
+    /// As [`readuntil`](Self::readuntil). It is [`ReadError::NoSeparator`] if there is none, or one
+    /// of them is empty.
+    ///
+    /// # Cancel safety
+    ///
+    /// **Strict.** Bytes leave the buffer only once a separator is there.
+    ///
+    /// # In asyncio
+    ///
+    /// `StreamReader.readuntil` with a tuple.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_loop::EventLoop;
+    /// # use ronde_streams::StreamReader;
+    /// # EventLoop::new()?.run_until_complete(async {
+    /// let reader = StreamReader::new();
+    /// reader.feed_data(b"one\r\ntwo\nthree;");
+    /// assert_eq!(reader.readuntil_any(["\n", "\r\n", ";"]).await.unwrap(), "one\r\n");
+    /// assert_eq!(reader.readuntil_any(["\n", "\r\n", ";"]).await.unwrap(), "two\n");
+    /// assert_eq!(reader.readuntil_any(["\n", "\r\n", ";"]).await.unwrap(), "three;");
+    /// # })?;
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    #[doc(alias = "readuntil")]
+    pub async fn readuntil_any<S: AsRef<[u8]>>(
+        &self,
+        separators: impl IntoIterator<Item = S>,
+    ) -> Result<Bytes, ReadError> {
+        let separators: Vec<S> = separators.into_iter().collect();
+        let separators: Vec<&[u8]> = separators.iter().map(AsRef::as_ref).collect();
+        self.read_until_one_of(&separators).await
+    }
+
+    async fn read_until_one_of(&self, separators: &[&[u8]]) -> Result<Bytes, ReadError> {
+        if separators.is_empty() || separators.iter().any(|separator| separator.is_empty()) {
+            return Err(ReadError::NoSeparator);
+        }
         let _turn = self.begin_read()?;
         let mut scanned = 0;
-        poll_fn(|cx| self.poll_until(cx, separator, &mut scanned)).await
+        poll_fn(|cx| self.poll_until(cx, separators, &mut scanned)).await
     }
 
     /// The lines of the stream, one after the other.
@@ -468,7 +550,7 @@ impl StreamReader {
     /// ```
     #[must_use]
     pub fn at_eof(&self) -> bool {
-        self.lent.borrow().is_empty() && !self.connection.is_reading() && self.connection.at_eof()
+        !self.connection.has_lent() && !self.connection.is_reading() && self.connection.at_eof()
     }
 
     /// Appends to the buffer of a reader that is fed by hand, and wakes whoever reads.
@@ -506,12 +588,7 @@ impl StreamReader {
     }
 
     fn begin_read(&self) -> Result<ReadTurn<'_>, ReadError> {
-        let turn = self.connection.begin_read()?;
-        let lent = self.lent.take();
-        if !lent.is_empty() {
-            self.connection.with_input(|input| input.put_back(&lent));
-        }
-        Ok(turn)
+        self.connection.begin_read()
     }
 
     /// Waits until the buffer has something, or the stream has ended.
@@ -522,26 +599,26 @@ impl StreamReader {
         Poll::Ready(Ok(()))
     }
 
-    /// `scanned` bytes are known to be without the separator's beginning.
+    /// No separator begins in the first `scanned` bytes, as far as is known.
     fn poll_until(
         &self,
         cx: &mut Context<'_>,
-        separator: &[u8],
+        separators: &[&[u8]],
         scanned: &mut usize,
     ) -> Poll<Result<Bytes, ReadError>> {
         if decline(cx) {
             return Poll::Pending;
         }
+        let longest = separators.iter().map(|separator| separator.len()).max().unwrap_or(0);
         loop {
             let found = self.connection.with_input(|input| {
-                let found = find(&input.data()[*scanned..], separator);
-                match found {
-                    Some(position) if *scanned + position <= self.limit => {
-                        Ok(input.take(*scanned + position + separator.len()))
+                match find_first(&input.data()[*scanned..], separators) {
+                    Some((start, end)) if *scanned + start <= self.limit => {
+                        Ok(input.take(*scanned + end))
                     }
-                    Some(position) => Err(*scanned + position),
+                    Some((start, _)) => Err(*scanned + start),
                     None => {
-                        *scanned = (input.len() + 1).saturating_sub(separator.len());
+                        *scanned = (input.len() + 1).saturating_sub(longest);
                         Err(*scanned)
                     }
                 }
@@ -565,7 +642,7 @@ impl StreamReader {
         cx: &mut Context<'_>,
         scanned: &mut usize,
     ) -> Poll<Result<Bytes, ReadError>> {
-        Poll::Ready(match ready!(self.poll_until(cx, b"\n", scanned)) {
+        Poll::Ready(match ready!(self.poll_until(cx, &[b"\n"], scanned)) {
             Err(ReadError::Incomplete { partial, expected: None }) => Ok(partial),
             Err(ReadError::LimitOverrun { consumed, limit, .. }) => {
                 let discarded = self.connection.with_input(|input| {
@@ -591,6 +668,15 @@ impl StreamReader {
         let partial = self.connection.with_input(|input| input.take(input.len()));
         ReadError::Incomplete { partial, expected }
     }
+}
+
+/// Where the separator that ends first begins and ends. Of two that end together, the shorter one counts.
+fn find_first(data: &[u8], separators: &[&[u8]]) -> Option<(usize, usize)> {
+    let found = separators.iter().filter_map(|separator| {
+        let start = find(data, separator)?;
+        Some((start, start + separator.len()))
+    });
+    found.min_by_key(|(start, end)| (*end, std::cmp::Reverse(*start)))
 }
 
 fn find(data: &[u8], separator: &[u8]) -> Option<usize> {
@@ -632,19 +718,19 @@ impl AsyncBufRead for StreamReader {
             return Poll::Pending;
         }
         let this = self.get_mut();
-        if this.lent.get_mut().is_empty() {
+        if !this.connection.has_lent() {
             let filled = ready!(this.poll_as_read(|| {
                 ready!(this.poll_some(cx))?;
-                Poll::Ready(Ok(this.connection.with_input(|input| input.take(input.len()))))
+                Poll::Ready(Ok(this.connection.lend()))
             }));
-            *this.lent.get_mut() = filled?;
+            this.lent = filled?;
         }
-        Poll::Ready(Ok(this.lent.get_mut()))
+        Poll::Ready(Ok(&this.lent))
     }
 
-    fn consume(self: Pin<&mut Self>, count: usize) {
-        let lent = self.get_mut().lent.get_mut();
-        let _consumed = lent.split_to(count);
+    fn consume(mut self: Pin<&mut Self>, count: usize) {
+        self.connection.consume(count);
+        let _consumed = self.lent.split_to(count);
     }
 }
 

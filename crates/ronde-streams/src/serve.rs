@@ -1,24 +1,31 @@
 //! Starting servers.
 
 use std::fmt;
-use std::future::{Future, IntoFuture, poll_fn};
+use std::future::{Future, IntoFuture};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use ronde_context::CancelledError;
-use ronde_loop::{LoopHandle, OwnedSource, Source, get_running_loop, timeout};
+use ronde_loop::{LoopHandle, OwnedSource, TaskRef, get_running_loop};
+#[cfg(unix)]
+use socket2::SockRef;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::connect::{HANDSHAKE_LIMIT, split};
+use crate::connect::{AddressFamily, Name, split};
 use crate::connection::Connection;
-use crate::error::{ServeError, plain};
+use crate::error::{ConnectError, LimitError, ServeError, plain};
 use crate::reader::{DEFAULT_LIMIT, StreamReader};
-use crate::server::{Handle, Server};
+use crate::server::{AcceptedOptions, Bound, Handle, Server};
 use crate::sys;
-use crate::tls::{TlsError, TlsServerOptions};
+use crate::tls::{TlsLimits, TlsServerOptions};
+#[cfg(unix)]
+use crate::unix::SocketFile;
+use crate::upgrade;
 use crate::writer::StreamWriter;
 
 /// Listens on a host's addresses, and runs `handler` for each connection, as a task of its own.
@@ -87,20 +94,64 @@ where
     StartServer::on(Target::Host(host.into(), port), handler)
 }
 
-/// A server that is yet to be started: see [`start_server`].
+/// Listens on a Unix socket, and runs `handler` for each connection, as [`start_server`] does.
+///
+/// A socket that is at `path` already is replaced, as asyncio does it: whether it was left behind or
+/// somebody listens on it can't be known. A file that is no socket is left as it is. The server
+/// [removes](StartServer::cleanup_socket) its socket when it is closed. A `path` that begins with NUL is
+/// a name in Linux' abstract namespace, which is no file.
+///
+/// # Errors
+///
+/// - [`ServeError::BindPath`] if the socket can't be made. It names the path, and its source's kind
+///   tells why.
+/// - [`ServeError::Io`] if the system refuses something else.
+///
+/// # Panics
+///
+/// When polled outside a running event loop.
+///
+/// # Cancel safety
+///
+/// **Strict.** It doesn't wait.
+///
+/// # In asyncio
+///
+/// `asyncio.start_unix_server`.
+///
+/// # Examples
+///
+/// See [`open_unix_connection`](crate::open_unix_connection).
+#[cfg(unix)]
+#[doc(alias = "create_unix_server")]
+pub fn start_unix_server<H, R>(handler: H, path: impl Into<PathBuf>) -> StartServer<H>
+where
+    H: AsyncFn(StreamReader, StreamWriter) -> R + 'static,
+    R: 'static,
+{
+    StartServer { cleanup_socket: true, ..StartServer::on(Target::Path(path.into()), handler) }
+}
+
+/// A server that is yet to be started: see [`start_server`] and [`start_unix_server`].
 #[must_use = "nothing is served until it is awaited"]
 pub struct StartServer<H> {
     target: Target,
     handler: H,
     binding: Binding,
+    family: Option<AddressFamily>,
     tls: Option<TlsServerOptions>,
+    tls_limits: TlsLimits,
     limit: usize,
-    handshake_limit: Duration,
+    accepted: AcceptedOptions,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix sockets have files"))]
+    cleanup_socket: bool,
 }
 
 /// How sockets are made to listen.
 #[derive(Clone, Copy)]
 struct Binding {
+    /// `false` leaves it to [`Server::start_serving`].
+    listens: bool,
     backlog: u16,
     reuse_address: bool,
     reuse_port: bool,
@@ -109,6 +160,8 @@ struct Binding {
 #[derive(Debug)]
 enum Target {
     Host(String, u16),
+    #[cfg(unix)]
+    Path(PathBuf),
     Listener(OwnedSource),
 }
 
@@ -121,17 +174,26 @@ where
         Self {
             target,
             handler,
-            binding: Binding { backlog: 100, reuse_address: true, reuse_port: false },
+            binding: Binding {
+                listens: true,
+                backlog: 100,
+                reuse_address: true,
+                reuse_port: false,
+            },
+            family: None,
             tls: None,
+            tls_limits: TlsLimits::default(),
             limit: DEFAULT_LIMIT,
-            handshake_limit: HANDSHAKE_LIMIT,
+            accepted: AcceptedOptions { nodelay: true, keep_alive: false },
+            cleanup_socket: false,
         }
     }
 
     /// Accepts on a socket that listens already, as that of a service manager. Otherwise as
     /// [`start_server`].
     ///
-    /// A Unix socket will do too. It is put into non-blocking mode.
+    /// A Unix socket will do too; its file stays, unless [`cleanup_socket`](Self::cleanup_socket) says
+    /// otherwise. The socket is put into non-blocking mode.
     ///
     /// # In asyncio
     ///
@@ -167,13 +229,29 @@ where
     /// How long a TLS handshake may take. Default: 60 s.
     #[doc(alias = "ssl_handshake_timeout")]
     pub fn tls_handshake_timeout(mut self, limit: Duration) -> Self {
-        self.handshake_limit = limit;
+        self.tls_limits.handshake = limit;
         self
     }
 
-    /// The [limit](StreamReader::limit) of the readers. Default: 64 KiB.
+    /// How long TLS may take to end after a close, as
+    /// [`OpenConnection::tls_shutdown_timeout`](crate::OpenConnection::tls_shutdown_timeout). Default:
+    /// 30 s.
+    #[doc(alias = "ssl_shutdown_timeout")]
+    pub fn tls_shutdown_timeout(mut self, limit: Duration) -> Self {
+        self.tls_limits.shutdown = limit;
+        self
+    }
+
+    /// The [limit](StreamReader::limit) of the readers. Default: 64 KiB. Zero is
+    /// [`ServeError::Limit`].
     pub fn limit(mut self, bytes: usize) -> Self {
         self.limit = bytes;
+        self
+    }
+
+    /// Accepts connections from the start. On by default; else see [`Server::start_serving`].
+    pub fn start_serving(mut self, on: bool) -> Self {
+        self.binding.listens = on;
         self
     }
 
@@ -184,8 +262,15 @@ where
         self
     }
 
+    /// Listens on addresses of one family only. By default on those of both.
+    pub fn family(mut self, family: AddressFamily) -> Self {
+        self.family = Some(family);
+        self
+    }
+
     /// Listens even if connections of an earlier server on the same port linger. On by default; it
     /// has no meaning on Windows.
+    #[doc(alias = "SO_REUSEADDR")]
     pub fn reuse_address(mut self, on: bool) -> Self {
         self.binding.reuse_address = on;
         self
@@ -193,30 +278,74 @@ where
 
     /// Shares the port with other sockets that do the same, as those of other processes. Off by
     /// default. Where the system can't do that, it has no effect.
+    #[doc(alias = "SO_REUSEPORT")]
     pub fn reuse_port(mut self, on: bool) -> Self {
         self.binding.reuse_port = on;
         self
     }
 
+    /// For the connections, as [`OpenConnection::nodelay`](crate::OpenConnection::nodelay). On by
+    /// default.
+    #[doc(alias = "TCP_NODELAY")]
+    pub fn nodelay(mut self, on: bool) -> Self {
+        self.accepted.nodelay = on;
+        self
+    }
+
+    /// For the connections, as [`OpenConnection::keep_alive`](crate::OpenConnection::keep_alive). Off by
+    /// default.
+    #[doc(alias = "SO_KEEPALIVE")]
+    pub fn keep_alive(mut self, on: bool) -> Self {
+        self.accepted.keep_alive = on;
+        self
+    }
+
+    /// Removes the file of a Unix socket when the server is closed, if it is still the same file. On by
+    /// default, but not for a socket that was [handed in](Self::from_listener).
+    #[cfg(unix)]
+    pub fn cleanup_socket(mut self, on: bool) -> Self {
+        self.cleanup_socket = on;
+        self
+    }
+
     async fn start(self) -> Result<Server, ServeError> {
         let event_loop = get_running_loop().expect("servers belong to a running event loop");
+        LimitError::check(self.limit).map_err(ServeError::Limit)?;
+        let needs_listen = !matches!(self.target, Target::Listener(_));
         let sockets = match self.target {
             Target::Listener(listener) => vec![listener],
+            #[cfg(unix)]
+            Target::Path(path) => match crate::unix::bind(&path) {
+                Ok(socket) => vec![socket.into()],
+                Err(source) => return Err(ServeError::BindPath { path, source }),
+            },
             Target::Host(host, port) => {
-                let addresses = addresses(&event_loop, &host, port).await?;
+                let mut addresses = addresses(&event_loop, &host, port).await?;
+                addresses.retain(|address| self.family.is_none_or(|family| family.has(address)));
+                if addresses.is_empty() {
+                    let error = "the host has no address of the family that was asked for";
+                    let source = io::Error::new(io::ErrorKind::AddrNotAvailable, error);
+                    return Err(ServeError::Resolve { host, source });
+                }
                 self.binding.bind(&addresses)?.into_iter().map(OwnedSource::from).collect()
             }
         };
-        let register = |socket| {
-            event_loop.register(socket).map_err(|source| ServeError::Io {
-                doing: "registering a listening socket with the event loop",
-                source,
-            })
+        let bound = Bound {
+            #[cfg(unix)]
+            files: match self.cleanup_socket {
+                true => sockets.iter().filter_map(|it| SocketFile::of(SockRef::from(it))).collect(),
+                false => Vec::new(),
+            },
+            sockets,
+            backlog: self.binding.backlog,
+            needs_listen,
         };
-        let listeners: Vec<Source> = sockets.into_iter().map(register).collect::<Result<_, _>>()?;
-        let backlog = usize::from(self.binding.backlog.max(1));
-        let handle = into_handle(self.handler, self.tls, self.limit, self.handshake_limit);
-        Server::start(event_loop, listeners, backlog, handle)
+        let handle = into_handle(self.handler, self.tls, self.tls_limits, self.limit);
+        let server = Server::new(event_loop, bound, self.accepted, handle);
+        if self.binding.listens {
+            server.start_serving()?;
+        }
+        Ok(server)
     }
 }
 
@@ -248,7 +377,7 @@ impl Binding {
             if let (0, Some(port)) = (address.port(), chosen) {
                 address.set_port(port);
             }
-            match self.listen(address) {
+            match self.bind_to(address) {
                 Ok(socket) => {
                     chosen = chosen.or_else(|| Some(socket.local_addr().ok()?.as_socket()?.port()));
                     sockets.push(socket);
@@ -267,7 +396,7 @@ impl Binding {
         }
     }
 
-    fn listen(&self, address: SocketAddr) -> io::Result<Socket> {
+    fn bind_to(&self, address: SocketAddr) -> io::Result<Socket> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         sys::set_reuse_address(&socket, self.reuse_address)?;
         if self.reuse_port {
@@ -278,7 +407,10 @@ impl Binding {
             socket.set_only_v6(true)?;
         }
         socket.bind(&address.into())?;
-        socket.listen(i32::from(self.backlog))?;
+        if self.listens {
+            // Some systems find only now that the address is taken.
+            socket.listen(i32::from(self.backlog))?;
+        }
         Ok(socket)
     }
 }
@@ -287,49 +419,50 @@ impl Binding {
 fn into_handle<H, R>(
     handler: H,
     tls: Option<TlsServerOptions>,
+    limits: TlsLimits,
     limit: usize,
-    handshake_limit: Duration,
 ) -> Handle
 where
     H: AsyncFn(StreamReader, StreamWriter) -> R + 'static,
     R: 'static,
 {
     let handler = Rc::new(handler);
-    Box::new(move |event_loop, connection, guard| {
+    Box::new(move |event_loop, connection, running| {
         let (handler, tls) = (handler.clone(), tls.clone());
         let name = match connection.peer_addr() {
             Some(peer) => format!("conn {peer}"),
             None => "conn".to_owned(),
         };
         let task = event_loop.create_task(async move {
-            let _guard = guard;
+            let _running = running;
             let (reader, writer) = split(connection.clone(), limit);
             if let Some(options) = tls {
-                shake_hands(&connection, options, handshake_limit).await;
+                shake_hands(&connection, options, limits).await;
             }
             drop(connection);
             handler(reader, writer).await
         });
-        task.named(name).detach();
+        let task = task.named(name);
+        let handle = TaskRef::from(&task);
+        task.detach();
+        handle
     })
 }
 
 /// Ends the task, as cancelled, if the handshake fails.
-async fn shake_hands(connection: &Connection, options: TlsServerOptions, limit: Duration) {
-    let handshake = async {
-        let session = options.session()?;
-        connection.start_tls(session).map_err(TlsError::from_io)?;
-        poll_fn(|cx| connection.poll_handshake(cx)).await.map_err(TlsError::from_io)
+async fn shake_hands(connection: &Connection, options: TlsServerOptions, limits: TlsLimits) {
+    let outcome = match options.session() {
+        Ok(session) => {
+            let peer = Name::of_peer(connection.peer_addr()).shown;
+            upgrade::shake_hands(connection, session, peer, limits).await
+        }
+        Err(source) => Err(ConnectError::Tls { host: "a client".to_owned(), source }),
     };
-    let error = match timeout(limit, handshake).await {
-        Ok(Ok(())) => return,
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("it did not end within {limit:?}"),
-    };
-    let peer = connection.peer_addr().map(tracing::field::display);
-    tracing::debug!(target: "ronde", peer, error, "a TLS handshake failed");
-    connection.abort();
-    CancelledError::new("the TLS handshake failed").raise().await
+    if let Err(error) = outcome {
+        tracing::debug!(target: "ronde", %error, "a TLS handshake failed");
+        connection.abort();
+        CancelledError::new("the TLS handshake failed").raise().await
+    }
 }
 
 async fn addresses(

@@ -1,28 +1,32 @@
-//! Servers: listening, accepting, and the connections that came of it.
+//! Servers: listening, and how they end.
 
-use std::cell::{Cell, RefCell};
+mod accepting;
+
+use std::cell::Cell;
 use std::fmt;
-use std::future::poll_fn;
-use std::io;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::rc::{Rc, Weak};
-use std::task::{Poll, Waker};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::thread;
 use std::time::Duration;
 
 use ronde_context::{Wait, catch_cancelled, decline, waiting_for};
-use ronde_loop::{Direction, ExceptionContext, Failure, LoopHandle, Source};
-use socket2::{SockRef, Socket};
+use ronde_loop::{LoopHandle, timeout};
+use socket2::SockRef;
 
-use crate::connection::Connection;
+use self::accepting::Shared;
 use crate::error::ServeError;
-use crate::sys;
 
-/// How long accepting rests when the system has no descriptors or memory left, as in asyncio
-/// (`ACCEPT_RETRY_DELAY`).
-const RETRY_DELAY: Duration = Duration::from_secs(1);
+pub(crate) use self::accepting::{AcceptedOptions, Bound, Handle};
 
 /// A server that listens, and the connections that it has accepted. Made by
-/// [`start_server`](crate::start_server).
+/// [`start_server`](crate::start_server) and [`start_unix_server`](crate::start_unix_server).
+///
+/// The tasks of its handlers belong to it: [`wait_closed`](Self::wait_closed) waits for them, and
+/// [`shutdown`](Self::shutdown) cancels those that take too long.
 ///
 /// Clones are handles to the same server. It serves until [`close`](Self::close) is called, even if
 /// all handles are dropped; the loop owns it. It is `!Send`.
@@ -56,59 +60,51 @@ pub struct Server {
     shared: Rc<Shared>,
 }
 
-/// Makes a task for a connection.
-pub(crate) type Handle = Box<dyn Fn(&LoopHandle, Rc<Connection>, Rc<Guard>)>;
-
-struct Shared {
-    event_loop: LoopHandle,
-    /// Empty when the server is closed.
-    listeners: RefCell<Vec<Rc<Source>>>,
-    /// How many connections are accepted before others on the loop have their turn.
-    backlog: usize,
-    handle: Handle,
-    /// The connections that are open, or whose handler runs; `None` is a place that is free.
-    connections: RefCell<Vec<Option<Weak<Connection>>>>,
-    count: Cell<usize>,
-    is_closed: Cell<bool>,
-    /// Is a task in `serve_forever`?
-    is_served: Cell<bool>,
-    /// Accepting failed, and has not succeeded since: that is told once.
-    is_failing: Cell<bool>,
-    /// Whoever waits for the end. All are woken at each step to it.
-    waiters: RefCell<Vec<Waker>>,
-}
-
 impl Server {
-    /// Starts to accept.
-    pub(crate) fn start(
+    pub(crate) fn new(
         event_loop: LoopHandle,
-        listeners: Vec<Source>,
-        backlog: usize,
+        bound: Bound,
+        options: AcceptedOptions,
         handle: Handle,
-    ) -> Result<Self, ServeError> {
-        let shared = Rc::new(Shared {
-            event_loop,
-            listeners: RefCell::new(listeners.into_iter().map(Rc::new).collect()),
-            backlog,
-            handle,
-            connections: RefCell::default(),
-            count: Cell::new(0),
-            is_closed: Cell::new(false),
-            is_served: Cell::new(false),
-            is_failing: Cell::new(false),
-            waiters: RefCell::default(),
-        });
-        let server = Self { shared };
-        for listener in server.shared.listeners.borrow().iter() {
-            server.shared.listen(listener).map_err(|source| {
-                server.close();
-                ServeError::Io { doing: "waiting for connections", source }
-            })?;
-        }
-        Ok(server)
+    ) -> Self {
+        Self { shared: Rc::new(Shared::new(event_loop, bound, options, handle)) }
     }
 
-    /// The addresses that it listens on. Empty when it is closed.
+    /// Begins to accept connections, if it has not yet: after
+    /// [`StartServer::start_serving(false)`](crate::StartServer::start_serving).
+    ///
+    /// # Errors
+    ///
+    /// The server is closed then.
+    ///
+    /// - [`ServeError::Closed`] if it was closed before.
+    /// - [`ServeError::Io`] if the system refuses it: another server may have been faster.
+    ///
+    /// # In asyncio
+    ///
+    /// `Server.start_serving`, which is a coroutine.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_loop::EventLoop;
+    /// # use ronde_streams::start_server;
+    /// # EventLoop::new()?.run_until_complete(async {
+    /// let starting = start_server(async |_reader, _writer| {}, "127.0.0.1", 0);
+    /// let server = starting.start_serving(false).await?;
+    /// assert!(!server.is_serving());
+    /// println!("will serve on {}", server.local_addrs()[0]);
+    /// server.start_serving()?;
+    /// assert!(server.is_serving());
+    /// # Ok::<(), ronde_streams::ServeError>(())
+    /// # })?.unwrap();
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    pub fn start_serving(&self) -> Result<(), ServeError> {
+        self.shared.start_serving()
+    }
+
+    /// The addresses that it listens on. Empty when it is closed, and on Unix sockets.
     ///
     /// # In asyncio
     ///
@@ -116,10 +112,44 @@ impl Server {
     #[must_use]
     #[doc(alias = "sockets")]
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
-        let listeners = self.shared.listeners.borrow();
-        let address =
-            |listener: &Rc<Source>| SockRef::from(&**listener).local_addr().ok()?.as_socket();
-        listeners.iter().filter_map(address).collect()
+        let mut addresses = Vec::new();
+        self.with_sockets(|socket| {
+            addresses.extend(socket.local_addr().ok().and_then(|address| address.as_socket()));
+        });
+        addresses
+    }
+
+    /// Calls `f` with each socket that it listens on, to ask or set options. None are left when it is
+    /// closed.
+    ///
+    /// # In asyncio
+    ///
+    /// `Server.sockets`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_loop::EventLoop;
+    /// # use ronde_streams::start_server;
+    /// # EventLoop::new()?.run_until_complete(async {
+    /// let server = start_server(async |_reader, _writer| {}, "127.0.0.1", 0).await.unwrap();
+    /// server.with_sockets(|socket| socket.set_recv_buffer_size(1 << 20).unwrap());
+    /// # })?;
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    #[doc(alias = "sockets")]
+    pub fn with_sockets(&self, f: impl FnMut(SockRef<'_>)) {
+        self.shared.with_sockets(f);
+    }
+
+    /// The loop that it serves on.
+    ///
+    /// # In asyncio
+    ///
+    /// `Server.get_loop`.
+    #[must_use]
+    pub fn get_loop(&self) -> LoopHandle {
+        self.shared.event_loop.clone()
     }
 
     /// Does it accept connections?
@@ -129,31 +159,24 @@ impl Server {
     /// `Server.is_serving`.
     #[must_use]
     pub fn is_serving(&self) -> bool {
-        !self.shared.is_closed.get()
+        self.shared.is_serving()
     }
 
     /// How many connections are open, or have a handler that runs still.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.shared.count.get()
+        self.shared.connections()
     }
 
     /// Stops listening. Connections that are open stay, and so do their handlers.
+    ///
+    /// The file of a Unix socket is [removed](crate::StartServer::cleanup_socket).
     ///
     /// # In asyncio
     ///
     /// `Server.close`.
     pub fn close(&self) {
-        if self.shared.is_closed.replace(true) {
-            return;
-        }
-        let listeners = self.shared.listeners.take();
-        for listener in &listeners {
-            // Removing a callback never fails.
-            let _ = listener.set_callback(Direction::Read, None);
-        }
-        drop(listeners);
-        self.shared.wake_waiters();
+        self.shared.close();
     }
 
     /// Closes all connections, each after what was written to it is sent.
@@ -181,7 +204,21 @@ impl Server {
         }
     }
 
+    /// Cancels the tasks of all handlers that run. They may catch it, and clean up.
+    ///
+    /// # In asyncio
+    ///
+    /// There is no such method.
+    pub fn cancel_handlers(&self) {
+        for task in self.shared.handlers() {
+            task.cancel_msg("the server is shut down");
+        }
+    }
+
     /// Waits until the server is closed, all its connections are over, and their handlers are done.
+    ///
+    /// It does not close anything. A client that stays keeps it waiting; see
+    /// [`shutdown`](Self::shutdown). A handler of the same server waits for itself here.
     ///
     /// # Cancel safety
     ///
@@ -196,20 +233,132 @@ impl Server {
     /// See [`Server`].
     pub async fn wait_closed(&self) {
         self.wait_until("a server's connections to end", |shared| {
-            shared.is_closed.get() && shared.count.get() == 0
+            shared.is_closed() && shared.connections() == 0
         })
         .await;
     }
 
-    /// Accepts connections until the task is cancelled. Then it closes the server, and waits for the
-    /// connections as [`wait_closed`](Self::wait_closed) does.
+    /// Ends in good order: closes the server, gives the handlers `grace` to finish, cancels those that
+    /// have not, waits until they have cleaned up, and aborts what is still open then.
     ///
-    /// If the server is closed by somebody else, it waits in the same way, and returns.
+    /// Returns how many connections were not over after `grace`. See
+    /// [`start_server`](crate::start_server) for a whole program.
+    ///
+    /// # Cancel safety
+    ///
+    /// **Strict.** The server is closed; dropped during `grace`, the connections stay as they are.
+    /// Calling it again goes on.
+    ///
+    /// # In asyncio
+    ///
+    /// There is no such method: it is `close`, `wait_for(wait_closed())`, cancelling the tasks that one
+    /// has kept, and `abort_clients`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_loop::{EventLoop, SimulatedClock, yield_now};
+    /// # use ronde_streams::{open_connection, start_server};
+    /// # use std::time::Duration;
+    /// # let event_loop = EventLoop::builder().clock(SimulatedClock::new()).build()?;
+    /// # event_loop.run_until_complete(async {
+    /// let handler = async |reader: ronde_streams::StreamReader, _writer| {
+    ///     reader.readline().await.map(drop)
+    /// };
+    /// let server = start_server(handler, "127.0.0.1", 0).await.unwrap();
+    /// let port = server.local_addrs()[0].port();
+    /// let (reader, _writer) = open_connection("127.0.0.1", port).await.unwrap();
+    /// # while server.connections() == 0 { yield_now().await }
+    /// assert_eq!(server.shutdown(Duration::from_secs(10)).await, 1, "the client sent nothing");
+    /// assert!(reader.read(1).await.unwrap().is_empty());
+    /// # })?;
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    #[doc(alias = "graceful_shutdown")]
+    pub async fn shutdown(&self, grace: Duration) -> usize {
+        self.close();
+        if timeout(grace, self.wait_closed()).await.is_ok() {
+            return 0;
+        }
+        let late = self.connections();
+        self.cancel_handlers();
+        self.wait_until("a server's handlers to end", |shared| !shared.has_handlers()).await;
+        self.abort_clients();
+        self.wait_closed().await;
+        late
+    }
+
+    /// Serves while `body` runs, and then closes the server and waits for its connections, however the
+    /// body has ended: with a value, a panic, or a cancellation.
+    ///
+    /// It [starts to serve](Self::start_serving) if that has not been done. After a panic or a
+    /// cancellation the connections are closed as well, as by [`close_clients`](Self::close_clients).
+    /// Otherwise it waits for as long as clients stay; call [`shutdown`](Self::shutdown) in the body
+    /// if they should not.
+    ///
+    /// # Errors
+    ///
+    /// As [`start_serving`](Self::start_serving).
+    ///
+    /// # Cancel safety
+    ///
+    /// **Strict.** Cancelled, it drops the body, closes the server and waits; merely dropped, it closes
+    /// the server.
+    ///
+    /// # In asyncio
+    ///
+    /// `async with server`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_loop::EventLoop;
+    /// # use ronde_streams::{open_connection, start_server};
+    /// # EventLoop::new()?.run_until_complete(async {
+    /// let handler = async |_reader, writer: ronde_streams::StreamWriter| writer.write("hello\n");
+    /// let server = start_server(handler, "127.0.0.1", 0).await?;
+    /// let greeting = server
+    ///     .serve(async |server| {
+    ///         let port = server.local_addrs()[0].port();
+    ///         let (reader, _writer) = open_connection("127.0.0.1", port).await.unwrap();
+    ///         reader.readline().await.unwrap()
+    ///     })
+    ///     .await?;
+    /// assert_eq!(greeting, "hello\n");
+    /// assert!(!server.is_serving());
+    /// # Ok::<(), ronde_streams::ServeError>(())
+    /// # })?.unwrap();
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    #[doc(alias = "__aenter__")]
+    #[doc(alias = "__aexit__")]
+    pub async fn serve<R>(&self, body: impl AsyncFnOnce(&Self) -> R) -> Result<R, ServeError> {
+        self.start_serving()?;
+        let closing = Closing(self);
+        let outcome = catch_cancelled(catch_panic(body(self))).await;
+        drop(closing);
+        if !matches!(outcome, Ok(Ok(_))) {
+            self.close_clients();
+        }
+        self.wait_closed().await;
+        match outcome {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(payload)) => resume_unwind(payload),
+            Err(cancelled) => cancelled.raise().await,
+        }
+    }
+
+    /// Accepts connections until the task is cancelled. Then it closes the server and its connections,
+    /// and waits for them and for their handlers.
+    ///
+    /// It [starts to serve](Self::start_serving) if that has not been done. If the server is closed by
+    /// somebody else, it waits for the connections as [`wait_closed`](Self::wait_closed), and returns.
     ///
     /// # Errors
     ///
     /// - [`ServeError::Closed`] if the server is closed already.
     /// - [`ServeError::AlreadyServing`] if another task is in `serve_forever`.
+    /// - As [`start_serving`](Self::start_serving).
     ///
     /// # Cancel safety
     ///
@@ -238,16 +387,20 @@ impl Server {
     /// # Ok::<(), ronde_loop::RunError>(())
     /// ```
     pub async fn serve_forever(&self) -> Result<(), ServeError> {
-        if self.shared.is_closed.get() {
+        if self.shared.is_closed() {
             return Err(ServeError::Closed);
         }
         if self.shared.is_served.replace(true) {
             return Err(ServeError::AlreadyServing);
         }
         let _served = Served(&self.shared.is_served);
-        let closed = self.wait_until("a server to be closed", |shared| shared.is_closed.get());
+        self.start_serving()?;
+        let closed = self.wait_until("a server to be closed", Shared::is_closed);
         let outcome = catch_cancelled(closed).await;
         self.close();
+        if outcome.is_err() {
+            self.close_clients();
+        }
         self.wait_closed().await;
         match outcome {
             Ok(()) => Ok(()),
@@ -263,10 +416,7 @@ impl Server {
             if is_true(&self.shared) {
                 return Poll::Ready(());
             }
-            let mut waiters = self.shared.waiters.borrow_mut();
-            if !waiters.iter().any(|waker| waker.will_wake(cx.waker())) {
-                waiters.push(cx.waker().clone());
-            }
+            self.shared.add_waiter(cx);
             waiting_for(Wait::Leaf(what));
             Poll::Pending
         })
@@ -277,6 +427,7 @@ impl Server {
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
+            .field("is_serving", &self.is_serving())
             .field("local_addrs", &self.local_addrs())
             .field("connections", &self.connections())
             .finish_non_exhaustive()
@@ -292,127 +443,23 @@ impl Drop for Served<'_> {
     }
 }
 
-impl Shared {
-    /// Has the reactor call back when somebody connects. The callback owns the server.
-    fn listen(self: &Rc<Self>, listener: &Rc<Source>) -> io::Result<()> {
-        let (shared, weak) = (self.clone(), Rc::downgrade(listener));
-        let callback = move || {
-            if let Some(listener) = weak.upgrade() {
-                shared.accept(&listener);
-            }
-        };
-        listener.set_callback(Direction::Read, Some(Rc::new(callback)))?;
-        Ok(())
-    }
+/// Closes a server when it is dropped.
+struct Closing<'a>(&'a Server);
 
-    /// Accepts whoever is there.
-    fn accept(self: &Rc<Self>, listener: &Rc<Source>) {
-        for _ in 0..self.backlog {
-            if self.is_closed.get() {
-                return;
-            }
-            match listener.try_io(Direction::Read, |io| SockRef::from(&io).accept()) {
-                Ok((socket, address)) => self.take(socket, address.as_socket()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // Somebody has given up in the meantime.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(error) => return self.rest(listener, error),
-            }
-        }
-        // There may be more, of which the system has told already. Others have their turn first.
-        if let Err(error) = listener.recheck(Direction::Read) {
-            self.rest(listener, error);
-        }
-    }
-
-    /// A connection was accepted.
-    fn take(self: &Rc<Self>, socket: Socket, peer: Option<SocketAddr>) {
-        // A connection without it is slower, and otherwise as good. Unix sockets don't have it.
-        let _ = socket.set_tcp_nodelay(true);
-        let source = match self.event_loop.register(socket) {
-            Ok(source) => source,
-            Err(error) => return self.report("a connection could not be taken", error),
-        };
-        self.is_failing.set(false);
-        let connection = Connection::new(self.event_loop.clone(), source, peer);
-        let guard = Rc::new(Guard::new(self, &connection));
-        connection.set_guard(guard.clone());
-        (self.handle)(&self.event_loop, connection, guard);
-    }
-
-    /// The system has no descriptors or memory left, or the network is down: tries again later.
-    ///
-    /// Who wants to connect waits in the system's queue meanwhile, as far as the backlog goes.
-    fn rest(self: &Rc<Self>, listener: &Rc<Source>, error: io::Error) {
-        // Removing a callback never fails.
-        let _ = listener.set_callback(Direction::Read, None);
-        let message = if sys::is_out_of_resources(&error) {
-            "the system is out of resources: accepting connections rests for a second"
-        } else {
-            "accepting connections failed, and rests for a second"
-        };
-        self.report(message, error);
-        let (shared, listener) = (self.clone(), Rc::downgrade(listener));
-        self.event_loop.call_later(RETRY_DELAY, move || {
-            let Some(listener) = listener.upgrade() else { return };
-            if shared.is_closed.get() {
-                return;
-            }
-            match shared.listen(&listener) {
-                Ok(()) => shared.accept(&listener),
-                Err(error) => shared.rest(&listener, error),
-            }
-        });
-    }
-
-    /// Tells of a failure, unless it is the same one as the last time.
-    fn report(&self, message: &str, error: io::Error) {
-        if !self.is_failing.replace(true) {
-            let failure = Failure::Error(Box::new(error));
-            self.event_loop.call_exception_handler(&ExceptionContext::new(message, failure));
-        }
-    }
-
-    fn live_connections(&self) -> Vec<Rc<Connection>> {
-        self.connections.borrow().iter().flatten().filter_map(Weak::upgrade).collect()
-    }
-
-    fn wake_waiters(&self) {
-        for waker in self.waiters.take() {
-            waker.wake();
-        }
-    }
-}
-
-/// Counts as a connection of a server for as long as it lives: the connection has it, and its handler.
-pub(crate) struct Guard {
-    shared: Rc<Shared>,
-    place: usize,
-}
-
-impl Guard {
-    fn new(shared: &Rc<Shared>, connection: &Rc<Connection>) -> Self {
-        let mut connections = shared.connections.borrow_mut();
-        let entry = Some(Rc::downgrade(connection));
-        let place = match connections.iter().position(Option::is_none) {
-            Some(place) => {
-                connections[place] = entry;
-                place
-            }
-            None => {
-                connections.push(entry);
-                connections.len() - 1
-            }
-        };
-        shared.count.set(shared.count.get() + 1);
-        Self { shared: shared.clone(), place }
-    }
-}
-
-impl Drop for Guard {
+impl Drop for Closing<'_> {
     fn drop(&mut self) {
-        self.shared.connections.borrow_mut()[self.place] = None;
-        self.shared.count.set(self.shared.count.get() - 1);
-        self.shared.wake_waiters();
+        self.0.close();
     }
+}
+
+/// Gives a panic of `body` as an error.
+async fn catch_panic<F: Future>(body: F) -> thread::Result<F::Output> {
+    let mut body = pin!(body);
+    let poll =
+        |cx: &mut Context<'_>| match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+            Err(payload) => Poll::Ready(Err(payload)),
+        };
+    poll_fn(poll).await
 }

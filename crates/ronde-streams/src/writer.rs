@@ -4,6 +4,8 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -15,8 +17,10 @@ use ronde_loop::OwnedSource;
 
 use crate::connect;
 use crate::connection::Connection;
-use crate::error::ConnectError;
+#[cfg(target_os = "linux")]
+use crate::sys::{self, PeerCredentials};
 use crate::tls::{TlsInfo, TlsOptions, TlsServerOptions};
+use crate::upgrade::StartTls;
 
 /// The writing half of a connection.
 ///
@@ -129,30 +133,42 @@ impl StreamWriter {
         self.connection.write(data.as_ref());
     }
 
-    /// Writes all of `lines`, as by one [`write`](Self::write). It adds no newlines.
+    /// Writes all of `lines`, as by one [`write`](Self::write), but without putting them together first
+    /// if the system takes them at once. It adds no newlines.
     ///
     /// # In asyncio
     ///
     /// `StreamWriter.writelines`.
+    ///
+    /// # Examples
+    ///
+    /// See [`start_server`](crate::start_server).
     pub fn writelines<T: AsRef<[u8]>>(&self, lines: impl IntoIterator<Item = T>) {
         self.connection.write_all(lines);
     }
 
     /// Has TLS spoken from here on, as a client.
     ///
-    /// Both halves go on as before, over TLS. What was written before goes out as it is; what was
-    /// received and not read belongs to TLS. Nobody may be reading meanwhile. The certificate must be
-    /// for the options' [server name](TlsOptions::server_name), or for the peer's address. The handshake
-    /// may take 60 s.
+    /// Both halves go on as before, over TLS. What was written before goes out as it is. Nobody may be
+    /// reading meanwhile. The certificate must be for the options'
+    /// [server name](TlsOptions::server_name), or for the peer's address. Await the result, after setting
+    /// limits if need be.
     ///
     /// # Errors
     ///
-    /// [`ConnectError::Tls`] and [`ConnectError::HandshakeTimeout`], as
-    /// [`open_connection`](crate::open_connection). The connection is closed then.
+    /// The connection is closed then, except after the last two.
+    ///
+    /// - [`ConnectError::Tls`](crate::ConnectError::Tls) and
+    ///   [`ConnectError::HandshakeTimeout`](crate::ConnectError::HandshakeTimeout), as
+    ///   [`open_connection`](crate::open_connection).
+    /// - [`TlsError::EarlyPlaintext`](crate::TlsError::EarlyPlaintext) if the peer sent more in plain
+    ///   than has been read: what a client takes for the peer's must have come over TLS.
+    /// - [`TlsError::AlreadyStarted`](crate::TlsError::AlreadyStarted) if TLS is spoken already.
+    /// - [`ConnectError::Busy`](crate::ConnectError::Busy) if another task reads from the connection.
     ///
     /// # Panics
     ///
-    /// Outside a running event loop, and if TLS is spoken already.
+    /// When polled outside a running event loop.
     ///
     /// # Cancel safety
     ///
@@ -179,15 +195,18 @@ impl StreamWriter {
     /// # }
     /// ```
     #[doc(alias = "starttls")]
-    pub async fn start_tls(&self, options: TlsOptions) -> Result<(), ConnectError> {
-        connect::start_tls_later(&self.connection, &options).await
+    pub fn start_tls(&self, options: TlsOptions) -> StartTls {
+        StartTls::client(self.connection.clone(), options)
     }
 
     /// Has TLS spoken from here on, as a server: the other side of [`start_tls`](Self::start_tls).
     ///
+    /// What was received and not read belongs to TLS: a client may begin before it has our answer.
+    ///
     /// # Errors
     ///
-    /// As [`start_tls`](Self::start_tls).
+    /// As [`start_tls`](Self::start_tls). What was received early and isn't TLS is
+    /// [`TlsError::NotTls`](crate::TlsError::NotTls).
     ///
     /// # Panics
     ///
@@ -200,8 +219,8 @@ impl StreamWriter {
     /// # In asyncio
     ///
     /// `loop.start_tls(server_side=True)`.
-    pub async fn accept_tls(&self, options: TlsServerOptions) -> Result<(), ConnectError> {
-        connect::accept_tls_later(&self.connection, &options).await
+    pub fn accept_tls(&self, options: TlsServerOptions) -> StartTls {
+        StartTls::server(self.connection.clone(), options)
     }
 
     /// Waits until the buffer has room again: until it has fallen to the low-water mark, if it was
@@ -381,6 +400,46 @@ impl StreamWriter {
     #[doc(alias = "peername")]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.connection.peer_addr()
+    }
+
+    /// The path of the peer's Unix socket. `None` if it has none, as most clients, on other sockets, and
+    /// when the connection is closed. The name of an abstract socket begins with NUL.
+    ///
+    /// # In asyncio
+    ///
+    /// `writer.get_extra_info('peername')`.
+    #[cfg(unix)]
+    #[must_use]
+    #[doc(alias = "get_extra_info")]
+    #[doc(alias = "peername")]
+    pub fn peer_path(&self) -> Option<PathBuf> {
+        crate::unix::path_of(&self.with_socket(|socket| socket.peer_addr().ok())??)
+    }
+
+    /// The path of our own Unix socket, as [`peer_path`](Self::peer_path).
+    ///
+    /// # In asyncio
+    ///
+    /// `writer.get_extra_info('sockname')`.
+    #[cfg(unix)]
+    #[must_use]
+    #[doc(alias = "get_extra_info")]
+    #[doc(alias = "sockname")]
+    pub fn local_path(&self) -> Option<PathBuf> {
+        crate::unix::path_of(&self.with_socket(|socket| socket.local_addr().ok())??)
+    }
+
+    /// Who is at the other end of a Unix socket: the process that has connected, or that listens.
+    /// `None` on other sockets, and when the connection is closed.
+    ///
+    /// # In asyncio
+    ///
+    /// `writer.get_extra_info('socket')` and `getsockopt(SO_PEERCRED)`.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    #[doc(alias = "SO_PEERCRED")]
+    pub fn peer_credentials(&self) -> Option<PeerCredentials> {
+        self.with_socket(|socket| sys::peer_credentials(&socket))?
     }
 
     /// Our own address. `None` if there is none, as on a Unix socket, and when the connection is

@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use ronde_context::catch_cancelled;
 use ronde_loop::{
-    EventLoop, Job, JobExecutor, SimulatedClock, SubmitError, get_running_loop, timeout,
+    EventLoop, Job, JobExecutor, SimulatedClock, SubmitError, get_running_loop, timeout, yield_now,
 };
-use ronde_streams::{StreamReader, open_connection, start_server};
+#[cfg(unix)]
+use ronde_streams::open_unix_connection;
+use ronde_streams::{ReadError, Server, StreamReader, StreamWriter, open_connection, start_server};
 use support::{connect, half_pair, pair, run, settle, spawn};
 
 /// Starts a wait in a task, lets `meanwhile` happen, cancels the task and sees it cancelled.
@@ -146,29 +148,112 @@ fn waiting_for_a_server_to_end_can_be_done_again() {
     });
 }
 
+/// A server whose handler says goodbye at the end of its stream, and one connection to it.
+async fn served() -> (Server, support::Halves) {
+    let handler = async |reader: StreamReader, writer: StreamWriter| {
+        reader.read_to_end().await.map(drop)?;
+        yield_now().await;
+        writer.write("goodbye");
+        Ok::<(), ReadError>(())
+    };
+    let server = start_server(handler, "127.0.0.1", 0).await.unwrap();
+    let client = connect(&server).await.unwrap();
+    while server.connections() == 0 {
+        yield_now().await;
+    }
+    (server, client)
+}
+
 #[test]
-fn serve_forever_closes_the_server_when_cancelled_and_waits_for_its_connections() {
+fn serve_forever_closes_the_server_and_its_clients_when_cancelled_and_waits_for_the_handlers() {
     run(async {
-        let server =
-            start_server(async |reader, _writer| reader.read(1).await.map(drop), "127.0.0.1", 0)
-                .await
-                .unwrap();
-        let (_reader, writer) = connect(&server).await.unwrap();
-        settle().await;
-        while server.connections() == 0 {
-            ronde_loop::yield_now().await;
-        }
+        let (server, (reader, _writer)) = served().await;
+        let handlers: Vec<_> = get_running_loop().unwrap().all_tasks();
         let serving = spawn({
             let server = server.clone();
             async move { server.serve_forever().await }
         });
         settle().await;
         serving.cancel();
-        settle().await;
-        assert!(!server.is_serving());
-        assert!(!serving.done(), "a connection is still open");
-        writer.close();
         assert!(serving.await.unwrap_err().is_cancelled());
+        assert!(!server.is_serving());
+        assert!(handlers.iter().filter(|task| !task.done()).count() == 1, "only this task is left");
+        assert!(reader.read_to_end().await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_scope_that_is_cancelled_closes_the_server_and_waits() {
+    run(async {
+        let (server, (reader, _writer)) = served().await;
+        let dropped = Rc::new(());
+        let serving = spawn({
+            let (server, held) = (server.clone(), dropped.clone());
+            async move {
+                let body = async move |_: &Server| {
+                    let _held = held;
+                    std::future::pending::<()>().await
+                };
+                server.serve(body).await
+            }
+        });
+        settle().await;
+        assert!(server.is_serving());
+        serving.cancel();
+        assert!(serving.await.unwrap_err().is_cancelled());
+        assert_eq!(Rc::strong_count(&dropped), 1, "the body is dropped");
+        assert_eq!((server.is_serving(), server.connections()), (false, 0));
+        assert!(reader.read_to_end().await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_shutdown_that_is_given_up_leaves_the_connections_and_can_be_done_again() {
+    run(async {
+        let (server, (reader, writer)) = served().await;
+        let shutdown = |grace| {
+            let server = server.clone();
+            async move { server.shutdown(grace).await }
+        };
+        cancel(shutdown(Duration::from_secs(1000)), || {}).await;
+        assert!(!server.is_serving());
+        writer.write_eof();
+        assert_eq!(reader.read_to_end().await.unwrap(), "goodbye");
+        assert_eq!(server.shutdown(Duration::from_secs(1000)).await, 0);
+    });
+}
+
+#[test]
+fn readuntil_any_loses_nothing() {
+    run(async {
+        cancel_read(|reader| async move { reader.readuntil_any(["\n\n", ";"]).await.map(drop) })
+            .await;
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_connection_to_a_unix_socket_whose_queue_is_full_can_be_given_up() {
+    run(async {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let listener = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
+        let listener = listener.unwrap();
+        listener.bind(&socket2::SockAddr::unix(&path).unwrap()).unwrap();
+        listener.listen(0).unwrap();
+        let first = ronde_streams::open_unix_connection(&path).await.unwrap();
+        let connecting = path.clone();
+        cancel(async move { open_unix_connection(connecting).await.is_ok() }, || {}).await;
+        // One that waits gets the place when there is one.
+        let waiting = spawn(async move { open_unix_connection(path).await });
+        settle().await;
+        assert!(!waiting.done());
+        let (accepted, _) = listener.accept().unwrap();
+        let (_reader, writer) = waiting.await.unwrap().unwrap();
+        writer.write("x");
+        drop((first, accepted));
+        let (mut accepted, _) = listener.accept().unwrap();
+        assert_eq!(std::io::Read::read(&mut accepted, &mut [0; 8]).unwrap(), 1);
     });
 }
 

@@ -51,10 +51,10 @@ fn a_name_that_does_not_exist_is_told_apart() {
 }
 
 #[test]
-fn an_ipv6_address_is_shown_in_brackets() {
+fn a_sole_address_is_not_repeated_and_ipv6_is_in_brackets() {
     let attempts = vec![("[::1]:1".parse().unwrap(), ErrorKind::ConnectionRefused.into())];
     let error = ConnectError::Connect { host: "::1".into(), port: 1, attempts };
-    assert_eq!(error.to_string(), "connecting to [::1]:1: [::1]:1: connection refused");
+    assert_eq!(error.to_string(), "connecting to [::1]:1: connection refused");
 }
 
 #[test]

@@ -3,7 +3,11 @@
 mod support;
 
 use std::io::{self, ErrorKind, Write};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
 
+use futures_lite::AsyncRead;
 use ronde_streams::{ReadError, StreamReader, from_socket};
 use support::{half_pair, pair, poll_and_drop, run, settle, spawn};
 
@@ -105,7 +109,7 @@ fn readuntil_that_meets_the_end_gives_what_was_left() {
 fn readuntil_over_the_limit_leaves_all_in_the_buffer() {
     run(async {
         // The separator is there, but too far away.
-        let reader = StreamReader::with_limit(3);
+        let reader = StreamReader::with_limit(3).unwrap();
         reader.feed_data(b"abcd;");
         let error = reader.readuntil(";").await.unwrap_err();
         assert!(matches!(&error, ReadError::LimitOverrun { consumed: 4, limit: 3, discarded }
@@ -125,16 +129,182 @@ fn readuntil_over_the_limit_leaves_all_in_the_buffer() {
 #[test]
 fn a_separator_that_begins_at_the_limit_is_within_it() {
     run(async {
-        let reader = StreamReader::with_limit(4);
+        let reader = StreamReader::with_limit(4).unwrap();
         reader.feed_data(b"abcd;;");
         assert_eq!(reader.readuntil(";;").await.unwrap(), "abcd;;");
     });
 }
 
 #[test]
-#[should_panic(expected = "needs a separator")]
-fn readuntil_refuses_an_empty_separator() {
-    let _ = run(async { fed(b"x").readuntil("").await });
+fn readuntil_refuses_to_look_for_nothing() {
+    run(async {
+        let reader = fed(b"x");
+        let none: [&str; 0] = [];
+        let errors = [
+            reader.readuntil("").await.unwrap_err(),
+            reader.readuntil_any(["a", ""]).await.unwrap_err(),
+            reader.readuntil_any(none).await.unwrap_err(),
+        ];
+        for error in errors {
+            assert!(matches!(error, ReadError::NoSeparator), "{error:?}");
+            assert_eq!(error.to_string(), "a separator must have at least one byte");
+            assert_eq!(std::io::Error::from(error).kind(), ErrorKind::InvalidInput);
+        }
+        assert_eq!(reader.read(10).await.unwrap(), "x", "nothing was taken");
+    });
+}
+
+#[test]
+fn readuntil_any_takes_the_shortest_match() {
+    run(async {
+        // The one that ends first, however the separators are ordered.
+        for separators in [["ab", "b", "cabd"], ["cabd", "b", "ab"]] {
+            let reader = fed(b"xxcabdb");
+            assert_eq!(reader.readuntil_any(separators).await.unwrap(), "xxcab");
+            assert_eq!(reader.readuntil_any(separators).await.unwrap(), "db");
+        }
+        // Each arrives in pieces, and a long one that has begun does not hide a short one.
+        let reader = Rc::new(StreamReader::new());
+        let reading = spawn({
+            let reader = reader.clone();
+            async move { reader.readuntil_any(["long separator", "--"]).await }
+        });
+        for piece in [&b"a long sep"[..], b"arat-", b"-rest"] {
+            settle().await;
+            assert!(!reading.done());
+            reader.feed_data(piece);
+        }
+        assert_eq!(reading.await.unwrap().unwrap(), "a long separat--");
+    });
+}
+
+#[test]
+fn readuntil_any_keeps_to_the_limit_and_leaves_all_in_the_buffer() {
+    run(async {
+        let reader = StreamReader::with_limit(3).unwrap();
+        reader.feed_data(b"abcd;");
+        let error = reader.readuntil_any(["!", ";"]).await.unwrap_err();
+        assert!(matches!(error, ReadError::LimitOverrun { consumed: 4, limit: 3, .. }));
+        assert_eq!(reader.readexactly(5).await.unwrap(), "abcd;");
+        reader.feed_data(b"abcdefgh");
+        let error = reader.readuntil_any(["!", "--"]).await.unwrap_err();
+        assert!(matches!(error, ReadError::LimitOverrun { consumed: 7, limit: 3, .. }));
+        reader.feed_eof();
+        let rest = reader.readuntil_any(["!", "abcdefgh----"]).await.unwrap_err();
+        assert!(matches!(rest, ReadError::Incomplete { partial, .. } if partial == "abcdefgh"));
+    });
+}
+
+#[test]
+fn a_limit_of_zero_is_refused() {
+    assert_eq!(
+        StreamReader::with_limit(0).unwrap_err().to_string(),
+        "the limit of a reader must be at least one byte"
+    );
+    run(async {
+        let error = ronde_streams::open_connection("127.0.0.1", 1).limit(0).await.unwrap_err();
+        assert!(matches!(&error, ronde_streams::ConnectError::Limit(_)), "{error}");
+        assert_eq!(std::io::Error::from(error).kind(), ErrorKind::InvalidInput);
+        let starting = ronde_streams::start_server(async |_, _| {}, "127.0.0.1", 0).limit(0);
+        let error = starting.await.unwrap_err();
+        assert!(matches!(&error, ronde_streams::ServeError::Limit(_)), "{error}");
+        assert_eq!(std::io::Error::from(error).kind(), ErrorKind::InvalidInput);
+    });
+}
+
+#[test]
+fn reads_of_nothing_take_nothing() {
+    run(async {
+        let reader = fed(b"x");
+        assert!(reader.read(0).await.unwrap().is_empty());
+        assert!(reader.readexactly(0).await.unwrap().is_empty());
+        assert!(!reader.at_eof());
+        assert_eq!(reader.read(usize::MAX).await.unwrap(), "x");
+        assert!(reader.readexactly(0).await.unwrap().is_empty(), "at the end as well");
+        assert!(reader.read(0).await.unwrap().is_empty());
+        assert!(reader.at_eof());
+    });
+}
+
+/// Gives its pieces, one at each second poll, and then an error or the end.
+struct Pieces {
+    pieces: Vec<&'static str>,
+    is_due: bool,
+    end: Option<ErrorKind>,
+}
+
+impl AsyncRead for Pieces {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        room: &mut [u8],
+    ) -> Poll<std::io::Result<usize>> {
+        self.is_due ^= true;
+        if self.is_due {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if self.pieces.is_empty() {
+            return Poll::Ready(self.end.map_or(Ok(0), |kind| Err(kind.into())));
+        }
+        let piece = self.pieces.remove(0).as_bytes();
+        room[..piece.len()].copy_from_slice(piece);
+        Poll::Ready(Ok(piece.len()))
+    }
+}
+
+#[test]
+fn a_reader_reads_from_any_async_read() {
+    run(async {
+        let pieces = Pieces { pieces: vec!["he", "llo\n", "x"], is_due: false, end: None };
+        let reader = StreamReader::from_async_read(pieces);
+        assert!(poll_and_drop(reader.readline()).await, "given up");
+        assert_eq!(reader.readline().await.unwrap(), "hello\n");
+        assert_eq!(reader.read_to_end().await.unwrap(), "x");
+        assert!(reader.at_eof());
+
+        let pieces = vec!["he", "llo"];
+        let end = Some(ErrorKind::InvalidData);
+        let reader = StreamReader::from_async_read(Pieces { pieces, is_due: false, end });
+        assert_eq!(reader.readexactly(5).await.unwrap(), "hello");
+        for _ in 0..2 {
+            let error = reader.read(1).await.unwrap_err();
+            assert!(
+                matches!(&error, ReadError::Io(error) if error.kind() == ErrorKind::InvalidData)
+            );
+        }
+        assert_eq!(reader.exception().unwrap().kind(), ErrorKind::InvalidData);
+    });
+}
+
+#[test]
+fn an_async_read_that_is_always_ready_leaves_the_loop_to_others() {
+    run(async {
+        let reader = StreamReader::from_async_read(futures_lite::io::repeat(b'x'));
+        let reading = spawn(async move { reader.read_to_end().await.map(drop) });
+        settle().await;
+        reading.cancel();
+        assert!(reading.await.unwrap_err().is_cancelled());
+    });
+}
+
+#[test]
+fn a_peer_that_sends_more_than_anybody_takes_is_held_up() {
+    run(async {
+        let ((reader, _w), theirs) = support::half_pair().await;
+        theirs.set_nonblocking(true).unwrap();
+        let mut sent = 0;
+        for _ in 0..100 {
+            while let Ok(count) = (&theirs).write(&[b'x'; 1 << 16]) {
+                sent += count;
+            }
+            settle().await;
+        }
+        // What the system's buffers take, and no more: nothing was read that nobody asked for.
+        assert!(sent < 32 << 20, "{sent}");
+        assert_eq!(reader.readexactly(sent).await.unwrap().len(), sent);
+        assert!((&theirs).write(b"x").is_ok(), "and now it can go on");
+    });
 }
 
 #[test]
@@ -150,7 +320,7 @@ fn readline_gives_lines_and_then_nothing() {
 #[test]
 fn readline_over_the_limit_takes_the_line_out_and_gives_it_with_the_error() {
     run(async {
-        let reader = StreamReader::with_limit(4);
+        let reader = StreamReader::with_limit(4).unwrap();
         reader.feed_data(b"too long\nshort\n!");
         let error = reader.readline().await.unwrap_err();
         let ReadError::LimitOverrun { consumed: 8, limit: 4, discarded } = error else {
@@ -193,7 +363,7 @@ fn read_to_end_reads_more_than_any_limit() {
 #[test]
 fn lines_end_at_the_end_and_go_on_after_a_line_over_the_limit() {
     run(async {
-        let reader = StreamReader::with_limit(4);
+        let reader = StreamReader::with_limit(4).unwrap();
         reader.feed_data(b"a\nmuch too long\nb\nrest");
         reader.feed_eof();
         let mut lines = reader.lines();

@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::rc::Rc;
 use std::time::Duration;
 
-use certificates::{Authority, Pem, authority, self_signed};
+use certificates::{Authority, Pem, authority, self_signed, self_signed_for_years};
 use ronde_loop::{EventLoop, SimulatedClock, timeout, yield_now};
 use ronde_streams::rustls::ProtocolVersion;
 use ronde_streams::{
@@ -203,13 +203,50 @@ fn a_self_signed_certificate_is_refused_unless_it_is_a_root() {
             assert!(matches!(error, TlsError::SelfSigned(_)), "{error:?}");
             assert_eq!(
                 error.to_string(),
-                "the certificate is self-signed: a server's must be signed by a trusted authority"
+                "the certificate is self-signed, and not one of those that are trusted"
             );
         }
-        let pem = self_signed(false);
+        for is_authority in [false, true] {
+            let pem = self_signed(is_authority);
+            let server = serve(pem.server()).await;
+            let trusting = TlsOptions::new().root_certificates_pem(pem.chain);
+            let (reader, writer) = connect(&server, trusting.clone()).await.unwrap();
+            writer.write("hello");
+            assert_eq!(reader.readexactly(5).await.unwrap(), "hello");
+            // Its name must be right all the same.
+            let error = connect(&server, trusting.server_name("example.org")).await.unwrap_err();
+            assert!(
+                matches!(&error, ConnectError::Tls { source: TlsError::WrongName(_), .. }),
+                "{error}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_certificate_that_is_trusted_for_itself_must_be_in_its_time() {
+    run(async {
+        for (from, to) in [(1980, 1990), (3000, 3010)] {
+            let pem = self_signed_for_years(from, to);
+            let trusting = TlsOptions::new().root_certificates_pem(pem.chain.clone());
+            let error = refusal(pem, trusting).await;
+            assert!(matches!(error, TlsError::Expired(_) | TlsError::NotValidYet(_)), "{error:?}");
+            assert_eq!(matches!(error, TlsError::Expired(_)), to < 2000);
+        }
+    });
+}
+
+#[test]
+fn a_certificate_that_is_listed_itself_needs_nobody_who_vouches_for_it() {
+    run(async {
+        let pem = authority().certify("localhost");
         let server = serve(pem.server()).await;
         let trusting = TlsOptions::new().root_certificates_pem(pem.chain);
         connect(&server, trusting).await.unwrap();
+        // Not so one of the same issuer that is not listed.
+        let other = authority().certify("localhost");
+        let trusting = TlsOptions::new().root_certificates_pem(other.chain);
+        assert!(connect(&server, trusting).await.is_err());
     });
 }
 
@@ -442,7 +479,11 @@ fn roots_can_come_from_a_file() {
 
         let error = connect(&server, TlsOptions::new().cafile("/no/such/file")).await.unwrap_err();
         let text = error.to_string();
-        assert!(text.starts_with("TLS with localhost: reading /no/such/file: "), "{text}");
+        assert_eq!(
+            text,
+            "the TLS options for localhost: reading certificates from /no/such/file: \
+             No such file or directory"
+        );
     });
 }
 

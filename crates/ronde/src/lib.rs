@@ -39,6 +39,10 @@
 //!   [`TlsOptions`], [`TlsServerOptions`].
 //! - Tasks that wait for one another: [`Lock`], [`Event`], [`Condition`], [`Semaphore`],
 //!   [`BoundedSemaphore`], [`Barrier`], [`Queue`], [`LifoQueue`], [`PriorityQueue`].
+//! - Networks: [`open_connection`], [`start_server`], [`open_unix_connection`],
+//!   [`start_unix_server`], [`Server`], [`StreamReader`], [`StreamWriter`], [`TlsOptions`],
+//!   [`TlsServerOptions`].
+//! - The program's own input and output: [`stdin`], [`stdout`], [`stderr`].
 //! - Blocking work: [`to_thread`].
 //! - Blocking work: [`to_thread`], [`run_in_executor`], [`ThreadPool`]; work for processes:
 //!   [`ProcessPool`].
@@ -115,10 +119,12 @@ pub use ronde_process::{create_subprocess_exec, create_subprocess_shell};
 pub use ronde_process_pool::{
     ProcessPool, ProcessPoolBuilder, ProcessPoolError, ProcessPoolStatistics, Registry, is_worker,
 };
+#[cfg(target_os = "linux")]
+pub use ronde_streams::PeerCredentials;
 pub use ronde_streams::{
-    Bytes, ConnectError, DEFAULT_LIMIT, Lines, OpenConnection, ReadError, ServeError, Server,
-    StartServer, StreamReader, StreamWriter, TlsError, TlsInfo, TlsOptions, TlsServerOptions,
-    from_socket, open_connection, rustls, start_server,
+    AddressFamily, Bytes, ConnectError, DEFAULT_LIMIT, LimitError, Lines, OpenConnection,
+    ReadError, ServeError, Server, StartServer, StartTls, StreamReader, StreamWriter, TlsError,
+    TlsInfo, TlsOptions, TlsServerOptions, from_socket, open_connection, rustls, start_server,
 };
 pub use ronde_sync::{
     AnyQueue, Barrier, BarrierStatistics, BarrierWaitResult, BoundedSemaphore, BrokenBarrierError,
@@ -135,6 +141,8 @@ pub use subprocess::{create_subprocess_exec, create_subprocess_shell};
 pub mod subprocess {
     pub use ronde_process::*;
 }
+#[cfg(unix)]
+pub use ronde_streams::{open_unix_connection, start_unix_server, stderr, stdin, stdout};
 
 /// The event loop itself: callbacks, timers, descriptors, clocks, executors.
 ///

@@ -2,12 +2,14 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::io;
+use std::fs::File;
+use std::io::{self, IoSlice, Write};
 use std::net::Shutdown;
 use std::rc::Rc;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
-use ronde_loop::{Direction, Source};
+use ronde_loop::{Direction, Source, TimerHandle};
 use socket2::SockRef;
 
 use crate::buffer::{InputBuffer, OutputBuffer};
@@ -23,11 +25,17 @@ const LOW_WATER: usize = 16 * 1024;
 pub(super) struct State {
     /// `None` when the connection is closed, and for a reader that is fed by hand.
     pub(super) source: Option<Rc<Source>>,
+    /// Where the output goes, if not to a source: it takes all at once.
+    pub(super) file: Option<File>,
     /// What it is moved with.
     pub(super) io: sys::Io,
     pub(super) phase: Phase,
     pub(super) lost: Option<Lost>,
     pub(super) tls: Option<Box<Session>>,
+    /// How long TLS may take to end.
+    pub(super) shutdown_limit: Duration,
+    /// Ends a connection that takes longer than that.
+    pub(super) shutdown_timer: Option<ShutdownTimer>,
 
     pub(super) input: InputBuffer,
     /// The peer will send no more. What it sent may still be in `input`.
@@ -78,14 +86,25 @@ pub(super) enum Received {
     Nothing,
 }
 
+/// What there was to throw away.
+pub(super) enum Discarded {
+    /// What was there is thrown away, and if there is more, the reactor will say so.
+    All,
+    /// The peer has ended the connection.
+    End,
+}
+
 impl State {
     pub(super) fn new(source: Option<Rc<Source>>, io: sys::Io) -> Self {
         Self {
             source,
+            file: None,
             io,
             phase: Phase::Open,
             lost: None,
             tls: None,
+            shutdown_limit: Duration::MAX,
+            shutdown_timer: None,
             input: InputBuffer::new(),
             ended: false,
             receives_without_wait: 0,
@@ -147,7 +166,9 @@ impl State {
     }
 
     pub(super) fn takes_writes(&self) -> bool {
-        self.phase == Phase::Open && self.lost.is_none() && self.source.is_some()
+        self.phase == Phase::Open
+            && self.lost.is_none()
+            && (self.source.is_some() || self.file.is_some())
     }
 
     pub(super) fn has_unsent(&self) -> bool {
@@ -156,15 +177,25 @@ impl State {
 
     /// Sends as much of `data` as the system takes, maybe nothing.
     pub(super) fn send(&self, data: &[u8]) -> io::Result<usize> {
+        if let Some(file) = &self.file {
+            return write_file(file, data);
+        }
         let Some(source) = &self.source else { return Ok(0) };
-        send_to(source, self.io, data)
+        let sent = source.try_io(Direction::Write, |source| (self.io.send)(source, data));
+        note_sent(source, sent, data.len())
+    }
+
+    /// The same for data in parts.
+    pub(super) fn send_parts(&self, parts: &[IoSlice<'_>], size: usize) -> io::Result<usize> {
+        let Some(source) = &self.source else { return Ok(0) };
+        let sent = source.try_io(Direction::Write, |source| (self.io.send_parts)(source, parts));
+        note_sent(source, sent, size)
     }
 
     /// Sends as much of the output as the system takes, and says whether that was all.
     pub(super) fn send_output(&mut self) -> io::Result<bool> {
-        let Some(source) = &self.source else { return Ok(!self.has_unsent()) };
         if !self.output.is_empty() {
-            let sent = send_to(source, self.io, self.output.data())?;
+            let sent = self.send(self.output.data())?;
             self.output.advance(sent);
             self.note_size();
         }
@@ -211,13 +242,53 @@ impl State {
         }
     }
 
+    /// May the peer have something to say still, so that it matters how the socket is closed?
+    ///
+    /// A socket that is closed with bytes in it that nobody has read tells the peer of a failure, and
+    /// the peer's system throws away what the peer has not read yet. Over TLS there may always be
+    /// such bytes: a server sends tickets to a client that never reads.
+    pub(super) fn must_linger(&self) -> bool {
+        let spoke_tls = self.tls.as_ref().is_some_and(|session| !session.is_handshaking());
+        spoke_tls && !self.ended && self.lost.is_none() && self.source.is_some()
+    }
+
+    /// Receives and throws away.
+    pub(super) fn discard(&self) -> io::Result<Discarded> {
+        /// So often, before others have their turn.
+        const TIMES: usize = 16;
+        let Some(source) = &self.source else { return Ok(Discarded::End) };
+        with_scratch(|scratch| {
+            for _ in 0..TIMES {
+                match source.try_io(Direction::Read, |io| (self.io.receive)(io, scratch)) {
+                    Ok(0) => return Ok(Discarded::End),
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        return Ok(Discarded::All);
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            source.recheck(Direction::Read)?;
+            Ok(Discarded::All)
+        })
+    }
+
     /// Ends the connection, and returns what is to be dropped when the state is free.
     pub(super) fn end(&mut self) -> impl Sized + use<> {
         self.phase = Phase::Closed;
         self.flush = Flush::Idle;
         self.paused = false;
         self.output.clear();
-        (self.source.take(), self.guard.take())
+        (self.source.take(), self.file.take(), self.guard.take(), self.shutdown_timer.take())
+    }
+}
+
+/// Cancelled when it is dropped.
+pub(super) struct ShutdownTimer(pub(super) TimerHandle);
+
+impl Drop for ShutdownTimer {
+    fn drop(&mut self) {
+        self.0.cancel();
     }
 }
 
@@ -230,7 +301,7 @@ fn receive_plain(
     let room = input.room();
     let size = room.len();
     let received = source.try_io(Direction::Read, |source| (io.receive)(source, room))?;
-    if received < size {
+    if received < size && io.short_is_all {
         source.clear_ready(Direction::Read);
     }
     input.fill(received);
@@ -244,14 +315,7 @@ fn receive_tls(
     input: &mut InputBuffer,
     output: &mut OutputBuffer,
 ) -> io::Result<(usize, usize)> {
-    /// A few records of the largest size.
-    const ROOM: usize = 4 * 16 * 1024;
-    thread_local! {
-        /// What was received is decrypted at once, so one buffer serves all connections.
-        static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-    }
-    SCRATCH.with_borrow_mut(|scratch| {
-        scratch.resize(ROOM, 0);
+    with_scratch(|scratch| {
         let received = source.try_io(Direction::Read, |io| (sys::SOCKET.receive)(io, scratch))?;
         if received < scratch.len() {
             source.clear_ready(Direction::Read);
@@ -262,11 +326,25 @@ fn receive_tls(
     })
 }
 
-/// Sends as much of `data` as the system takes, maybe nothing.
-fn send_to(source: &Source, io: sys::Io, data: &[u8]) -> io::Result<usize> {
-    match source.try_io(Direction::Write, |source| (io.send)(source, data)) {
+/// Lends memory for what doesn't stay in it.
+fn with_scratch<R>(f: impl FnOnce(&mut [u8]) -> R) -> R {
+    /// A few records of the largest size.
+    const ROOM: usize = 4 * 16 * 1024;
+    thread_local! {
+        /// One buffer serves all connections.
+        static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.resize(ROOM, 0);
+        f(scratch)
+    })
+}
+
+/// What a try to send `size` bytes came to: as many as the system took, maybe none.
+fn note_sent(source: &Source, sent: io::Result<usize>, size: usize) -> io::Result<usize> {
+    match sent {
         Ok(sent) => {
-            if sent < data.len() {
+            if sent < size {
                 source.clear_ready(Direction::Write);
             }
             Ok(sent)
@@ -274,4 +352,20 @@ fn send_to(source: &Source, io: sys::Io, data: &[u8]) -> io::Result<usize> {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
         Err(error) => Err(error),
     }
+}
+
+/// Writes all, and waits if need be.
+fn write_file(mut file: &File, data: &[u8]) -> io::Result<usize> {
+    let mut written = 0;
+    while written < data.len() {
+        match file.write(&data[written..]) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => written += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // Somebody else who has the same open file has made it non-blocking.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sys::wait_writable(file)?,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(written)
 }

@@ -3,7 +3,7 @@
 //! This is the only place where the platform is chosen. Each file offers the same names, but for pipes,
 //! which only Unix has.
 
-use std::io;
+use std::io::{self, IoSlice};
 
 use ronde_loop::BorrowedSource;
 
@@ -14,6 +14,11 @@ pub(crate) struct Io {
     pub(crate) receive: fn(BorrowedSource<'_>, &mut [u8]) -> io::Result<usize>,
     /// Sends as much as the system takes now.
     pub(crate) send: fn(BorrowedSource<'_>, &[u8]) -> io::Result<usize>,
+    /// The same for data in parts.
+    pub(crate) send_parts: fn(BorrowedSource<'_>, &[IoSlice<'_>]) -> io::Result<usize>,
+    /// A read that gives less than there is room for says that there is no more. Not so on a
+    /// terminal, which gives a line at a time.
+    pub(crate) short_is_all: bool,
     /// A pipe has one direction, and no options.
     pub(crate) is_pipe: bool,
 }
@@ -22,14 +27,19 @@ pub(crate) struct Io {
 mod unix;
 #[cfg(unix)]
 pub(crate) use unix::{
-    PIPE, SOCKET, is_family_unsupported, is_in_progress, is_out_of_resources, set_reuse_address,
-    set_reuse_port,
+    PIPE, SHARED_SOCKET, SOCKET, TERMINAL, is_family_unsupported, is_in_progress,
+    is_out_of_resources, set_reuse_address, set_reuse_port, wait_writable,
 };
+
+#[cfg(target_os = "linux")]
+pub use unix::PeerCredentials;
+#[cfg(target_os = "linux")]
+pub(crate) use unix::peer_credentials;
 
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
 pub(crate) use windows::{
     SOCKET, is_family_unsupported, is_in_progress, is_out_of_resources, set_reuse_address,
-    set_reuse_port,
+    set_reuse_port, wait_writable,
 };

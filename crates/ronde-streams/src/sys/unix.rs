@@ -1,10 +1,12 @@
 //! Unix: through rustix.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, IoSlice};
 
 use ronde_loop::BorrowedSource;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use socket2::Socket;
 
 use super::Io;
@@ -17,13 +19,30 @@ const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
 const SEND_FLAGS: SendFlags = SendFlags::empty();
 
 /// How bytes are moved through a socket.
-pub(crate) const SOCKET: Io = Io { receive, send, is_pipe: false };
+pub(crate) const SOCKET: Io = Io { receive, send, send_parts, short_is_all: true, is_pipe: false };
 
 /// How bytes are moved through a pipe. Writing to one that nobody reads is an error, for Rust's runtime
 /// has programs ignore the signal that it would be otherwise.
 pub(crate) const PIPE: Io = Io {
     receive: |io, room| Ok(rustix::io::read(io, room)?),
     send: |io, data| Ok(rustix::io::write(io, data)?),
+    send_parts: |io, parts| Ok(rustix::io::writev(io, parts)?),
+    short_is_all: true,
+    is_pipe: true,
+};
+
+/// How bytes are moved through a terminal.
+pub(crate) const TERMINAL: Io = Io { short_is_all: false, ..PIPE };
+
+/// How bytes are moved through one direction of a socket that is not in non-blocking mode.
+pub(crate) const SHARED_SOCKET: Io = Io {
+    receive: |io, room| Ok(rustix::net::recv(io, room, RecvFlags::DONTWAIT)?.0),
+    send: |io, data| Ok(rustix::net::send(io, data, SEND_FLAGS.union(SendFlags::DONTWAIT))?),
+    send_parts: |io, parts| {
+        let flags = SEND_FLAGS.union(SendFlags::DONTWAIT);
+        Ok(rustix::net::sendmsg(io, parts, &mut SendAncillaryBuffer::default(), flags)?)
+    },
+    short_is_all: true,
     is_pipe: true,
 };
 
@@ -36,6 +55,20 @@ fn receive(source: BorrowedSource<'_>, room: &mut [u8]) -> io::Result<usize> {
 /// Sends as much as the system takes now.
 fn send(source: BorrowedSource<'_>, data: &[u8]) -> io::Result<usize> {
     Ok(rustix::net::send(source, data, SEND_FLAGS)?)
+}
+
+/// The same for data in parts. The system takes a limited number of them.
+fn send_parts(source: BorrowedSource<'_>, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+    let mut nothing = SendAncillaryBuffer::default();
+    Ok(rustix::net::sendmsg(source, parts, &mut nothing, SEND_FLAGS)?)
+}
+
+/// Blocks the thread until `file` takes more.
+pub(crate) fn wait_writable(file: &File) -> io::Result<()> {
+    match poll(&mut [PollFd::new(file, PollFlags::OUT)], None) {
+        Err(Errno::INTR) | Ok(_) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Lets a server listen on an address on which connections of an earlier one still linger.
@@ -62,4 +95,30 @@ pub(crate) fn set_reuse_port(socket: &Socket) -> io::Result<()> {
 /// Does the system lack the whole family of an address?
 pub(crate) fn is_family_unsupported(error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::AFNOSUPPORT)
+}
+
+/// Who is at the other end of a Unix socket. Made by
+/// [`StreamWriter::peer_credentials`](crate::StreamWriter::peer_credentials).
+#[cfg(target_os = "linux")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeerCredentials {
+    /// The process. It may have ended since, and its number may be another's by now.
+    pub pid: i32,
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+}
+
+#[cfg(target_os = "linux")]
+pub(crate) fn peer_credentials(socket: &socket2::SockRef<'_>) -> Option<PeerCredentials> {
+    let address = socket.local_addr().ok()?;
+    let found =
+        address.is_unix().then(|| rustix::net::sockopt::socket_peercred(&**socket))?.ok()?;
+    Some(PeerCredentials {
+        pid: found.pid.as_raw_nonzero().get(),
+        uid: found.uid.as_raw(),
+        gid: found.gid.as_raw(),
+    })
 }

@@ -1,6 +1,7 @@
 //! Windows: through socket2.
 
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, IoSlice, Read};
 
 use ronde_loop::BorrowedSource;
 use socket2::{SockRef, Socket};
@@ -8,7 +9,7 @@ use socket2::{SockRef, Socket};
 use super::Io;
 
 /// How bytes are moved through a socket.
-pub(crate) const SOCKET: Io = Io { receive, send, is_pipe: false };
+pub(crate) const SOCKET: Io = Io { receive, send, send_parts, short_is_all: true, is_pipe: false };
 
 /// Receives what is there, at most as much as fits.
 fn receive(source: BorrowedSource<'_>, room: &mut [u8]) -> io::Result<usize> {
@@ -18,6 +19,16 @@ fn receive(source: BorrowedSource<'_>, room: &mut [u8]) -> io::Result<usize> {
 /// Sends as much as the system takes now.
 fn send(source: BorrowedSource<'_>, data: &[u8]) -> io::Result<usize> {
     SockRef::from(&source).send(data)
+}
+
+/// The same for data in parts.
+fn send_parts(source: BorrowedSource<'_>, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+    SockRef::from(&source).send_vectored(parts)
+}
+
+/// Files are never non-blocking here.
+pub(crate) fn wait_writable(_file: &File) -> io::Result<()> {
+    Ok(())
 }
 
 /// Does nothing: the option of that name lets two servers share an address here, and the problem

@@ -10,6 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::error::TlsError;
+use super::trusted::Trusted;
 use super::verifier::Verifier;
 use super::{Session, provider};
 
@@ -66,12 +67,16 @@ impl TlsOptions {
     }
 
     /// Trusts these certificates, in PEM form, instead of the platform's. May be called repeatedly.
+    ///
+    /// They are those of authorities, or of servers: a server whose own certificate is listed needs
+    /// nobody who vouches for it, a self-signed one say.
     pub fn root_certificates_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.roots.push(Roots::Pem(pem.into()));
         self.changed()
     }
 
-    /// Trusts the certificates in this PEM file instead of the platform's. May be called repeatedly.
+    /// Trusts the certificates in this PEM file instead of the platform's, as
+    /// [`root_certificates_pem`](Self::root_certificates_pem). May be called repeatedly.
     ///
     /// It is read when it is needed, on another thread.
     pub fn cafile(mut self, path: impl Into<PathBuf>) -> Self {
@@ -105,19 +110,22 @@ impl TlsOptions {
         Self { built: Arc::default(), ..self }
     }
 
-    /// Makes the client's side of a connection to `host`.
-    pub(crate) async fn session(
+    /// Loads what is needed for connections to `host`, and checks it.
+    pub(crate) async fn prepare(
         &self,
         event_loop: &LoopHandle,
-        host: &str,
-    ) -> Result<Session, TlsError> {
-        let name = self.server_name.as_deref().unwrap_or(host);
+        host: Option<&str>,
+    ) -> Result<Prepared, TlsError> {
+        let name = self.server_name.as_deref().or(host).ok_or_else(|| {
+            TlsError::options(
+                "nothing says which name the certificate must be for: give a server name",
+            )
+        })?;
         let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-        let server_name = ServerName::try_from(name.to_owned()).map_err(|error| {
+        let name = ServerName::try_from(name.to_owned()).map_err(|error| {
             TlsError::options_because(format!("{name:?} can't be a server's name"), error)
         })?;
-        let config = self.config(event_loop).await?;
-        Ok(Session::new(ClientConnection::new(config, server_name)?))
+        Ok(Prepared { config: self.config(event_loop).await?, name })
     }
 
     async fn config(&self, event_loop: &LoopHandle) -> Result<Arc<ClientConfig>, TlsError> {
@@ -152,13 +160,19 @@ impl TlsOptions {
 
     fn build_own(&self) -> Result<ClientConfig, TlsError> {
         let mut roots = RootCertStore::empty();
+        let mut trusted = Vec::new();
         for source in &self.roots {
-            source.add_to(&mut roots)?;
+            for certificate in source.load()? {
+                roots.add(certificate.clone()).map_err(|error| {
+                    TlsError::options_because("a root certificate is no good", error)
+                })?;
+                trusted.push(certificate);
+            }
         }
         if self.roots.is_empty() {
             roots = default_roots();
         }
-        let builder = verifying(roots)?;
+        let builder = verifying(roots, trusted)?;
         match &self.identity {
             None => Ok(builder.with_no_client_auth()),
             Some((chain, key)) => {
@@ -169,34 +183,47 @@ impl TlsOptions {
 }
 
 impl Roots {
-    fn add_to(&self, store: &mut RootCertStore) -> Result<(), TlsError> {
-        let certificates = match self {
-            Self::Pem(pem) => certificates(pem)?,
+    fn load(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        match self {
+            Self::Pem(pem) => certificates(pem),
             Self::File(path) => {
+                let file = path.display();
                 let pem = std::fs::read(path).map_err(|error| {
-                    TlsError::options_because(format!("reading {}", path.display()), error)
+                    TlsError::options_because(format!("reading certificates from {file}"), error)
                 })?;
-                certificates(&pem)?
+                certificates_in(&pem, &file.to_string())
             }
-        };
-        for certificate in certificates {
-            store.add(certificate).map_err(|error| {
-                TlsError::options_because("a root certificate is no good", error)
-            })?;
         }
-        Ok(())
     }
 }
 
 /// The certificates in a PEM text, of which there must be at least one.
 pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    certificates_in(pem, "the PEM text")
+}
+
+fn certificates_in(pem: &[u8], place: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let certificates = certificates
-        .map_err(|error| TlsError::options_because("a certificate can't be read", error))?;
+    let certificates = certificates.map_err(|error| {
+        TlsError::options_because(format!("a certificate in {place} can't be read"), error)
+    })?;
     if certificates.is_empty() {
-        return Err(TlsError::options("there is no certificate in the PEM text"));
+        return Err(TlsError::options(format!("there is no certificate in {place}")));
     }
     Ok(certificates)
+}
+
+/// All that a client needs to know before it connects.
+pub(crate) struct Prepared {
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+}
+
+impl Prepared {
+    /// Makes the client's side of one connection.
+    pub(crate) fn connect(self) -> Result<Session, TlsError> {
+        Ok(Session::new(ClientConnection::new(self.config, self.name)?))
+    }
 }
 
 pub(super) fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
@@ -206,15 +233,18 @@ pub(super) fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError
 
 type Builder = rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>;
 
-fn verifying(roots: RootCertStore) -> Result<Builder, TlsError> {
+fn verifying(
+    roots: RootCertStore,
+    trusted: Vec<CertificateDer<'static>>,
+) -> Result<Builder, TlsError> {
     let provider = provider();
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+    let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .build()
         .map_err(|error| TlsError::options_because("the root certificates", error))?;
     Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Verifier(verifier))))
+        .with_custom_certificate_verifier(Arc::new(Verifier { webpki, trusted: Trusted(trusted) })))
 }
 
 /// Made once in a process.
@@ -223,7 +253,7 @@ fn default_config() -> Result<Arc<ClientConfig>, TlsError> {
     if let Some(config) = DEFAULT.get() {
         return Ok(config.clone());
     }
-    let config = Arc::new(verifying(default_roots())?.with_no_client_auth());
+    let config = Arc::new(verifying(default_roots(), Vec::new())?.with_no_client_auth());
     Ok(DEFAULT.get_or_init(|| config).clone())
 }
 

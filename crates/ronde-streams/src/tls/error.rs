@@ -23,7 +23,7 @@ pub enum TlsError {
     NotValidYet(rustls::Error),
     /// The peer's certificate was made for another name.
     WrongName(rustls::Error),
-    /// The peer's certificate is vouched for by itself only, and is not one of our roots.
+    /// The peer's certificate is vouched for by itself only, and is not one that we trust.
     SelfSigned(rustls::Error),
     /// The peer's certificate is vouched for by somebody who is not one of our roots.
     UnknownIssuer(rustls::Error),
@@ -41,6 +41,14 @@ pub enum TlsError {
     Protocol(rustls::Error),
     /// The connection failed during the handshake.
     Io(Arc<io::Error>),
+    /// TLS was to begin, and the peer had sent something before that has not been read. It can't belong
+    /// to TLS, for the peer has not heard of it yet: somebody on the way may have put it there.
+    EarlyPlaintext {
+        /// How many bytes those are.
+        bytes: usize,
+    },
+    /// TLS is spoken on this connection already. The connection is as it was.
+    AlreadyStarted,
     /// The options contradict each other, or a certificate or key can't be read.
     Options {
         /// What is wrong with which of them.
@@ -89,7 +97,11 @@ impl TlsError {
             | Self::NotTls(error)
             | Self::RefusedByPeer(error)
             | Self::Protocol(error) => Some(error),
-            Self::ClosedByPeer | Self::Io(_) | Self::Options { .. } => None,
+            Self::ClosedByPeer
+            | Self::Io(_)
+            | Self::EarlyPlaintext { .. }
+            | Self::AlreadyStarted
+            | Self::Options { .. } => None,
         }
     }
 }
@@ -131,9 +143,9 @@ impl fmt::Display for TlsError {
                 f.write_str("the certificate is for another name")?;
                 write_names(f, error)
             }
-            Self::SelfSigned(_) => f.write_str(
-                "the certificate is self-signed: a server's must be signed by a trusted authority",
-            ),
+            Self::SelfSigned(_) => {
+                f.write_str("the certificate is self-signed, and not one of those that are trusted")
+            }
             Self::UnknownIssuer(_) => {
                 f.write_str("the certificate is from an issuer that we don't know")
             }
@@ -147,8 +159,17 @@ impl fmt::Display for TlsError {
             Self::ClosedByPeer => f.write_str("the peer ended the connection during the handshake"),
             Self::Protocol(error) => error.fmt(f),
             Self::Io(error) => f.write_str(&crate::error::plain(error)),
+            Self::EarlyPlaintext { bytes } => {
+                write!(f, "{bytes} bytes that the peer sent before TLS began have not been read")
+            }
+            Self::AlreadyStarted => f.write_str("TLS is spoken on this connection already"),
             Self::Options { message, source: None } => f.write_str(message),
-            Self::Options { message, source: Some(source) } => write!(f, "{message}: {source}"),
+            Self::Options { message, source: Some(source) } => {
+                match source.downcast_ref::<io::Error>() {
+                    Some(error) => write!(f, "{message}: {}", crate::error::plain(error)),
+                    None => write!(f, "{message}: {source}"),
+                }
+            }
         }
     }
 }

@@ -5,22 +5,39 @@
 //! and its socket, and needs no task of its own.
 
 mod client;
+mod der;
 mod error;
 mod info;
 mod server;
+mod trusted;
 mod verifier;
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::crypto::CryptoProvider;
 
 use crate::buffer::{InputBuffer, OutputBuffer};
 
+pub(crate) use client::Prepared;
 pub use client::TlsOptions;
 pub use error::TlsError;
 pub use info::TlsInfo;
 pub use server::TlsServerOptions;
+
+/// How long the parts of a TLS connection may take. The defaults are asyncio's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TlsLimits {
+    pub(crate) handshake: Duration,
+    pub(crate) shutdown: Duration,
+}
+
+impl Default for TlsLimits {
+    fn default() -> Self {
+        Self { handshake: Duration::from_secs(60), shutdown: Duration::from_secs(30) }
+    }
+}
 
 /// One side of a TLS connection.
 pub(crate) struct Session {

@@ -1,4 +1,4 @@
-//! Tells a self-signed certificate from one of an unknown issuer.
+//! Whether a server's certificate will do, and if not, why.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,9 +8,18 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 
-/// rustls' own verifier, whose word is final. Only the reason for a refusal is made more precise.
+use super::der::is_self_signed;
+use super::trusted::Trusted;
+
+/// rustls' own verifier, and certificates that are good for themselves.
+///
+/// The reason for a refusal is made more precise: a self-signed certificate is told from one of an
+/// unknown issuer.
 #[derive(Debug)]
-pub(super) struct Verifier(pub(super) Arc<WebPkiServerVerifier>);
+pub(super) struct Verifier {
+    pub(super) webpki: Arc<WebPkiServerVerifier>,
+    pub(super) trusted: Trusted,
+}
 
 /// A certificate is vouched for by itself only.
 #[derive(Debug)]
@@ -33,18 +42,29 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verified =
-            self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        verified.map_err(|error| match error {
+        let verified = self.webpki.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
+        match verified {
             // webpki refuses a self-signed certificate as one of an unknown issuer, or, if it may
             // issue others, with an error that has no name in rustls.
-            Error::InvalidCertificate(
-                CertificateError::UnknownIssuer | CertificateError::Other(_),
-            ) if is_self_signed(end_entity) == Some(true) => {
-                CertificateError::Other(OtherError(Arc::new(SelfSigned))).into()
-            }
-            error => error,
-        })
+            Err(
+                error @ Error::InvalidCertificate(
+                    CertificateError::UnknownIssuer | CertificateError::Other(_),
+                ),
+            ) => match self.trusted.verify(end_entity, server_name, now) {
+                Some(verified) => verified.map(|()| ServerCertVerified::assertion()),
+                None if is_self_signed(end_entity) == Some(true) => {
+                    Err(CertificateError::Other(OtherError(Arc::new(SelfSigned))).into())
+                }
+                None => Err(error),
+            },
+            verified => verified,
+        }
     }
 
     fn verify_tls12_signature(
@@ -53,7 +73,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, certificate, signature)
+        self.webpki.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -62,44 +82,10 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, certificate, signature)
+        self.webpki.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.webpki.supported_verify_schemes()
     }
-}
-
-/// Does the certificate name itself as its issuer? `None` if it can't be read.
-///
-/// RFC 5280, section 4.1: the certificate is a sequence that begins with the sequence of the version
-/// (optional, tagged 0), the serial number, the algorithm, the issuer, the validity, the subject.
-fn is_self_signed(certificate: &[u8]) -> Option<bool> {
-    let (outer, _) = element(certificate)?;
-    let (mut fields, _) = element(outer)?;
-    if fields.first() == Some(&0xa0) {
-        fields = element(fields)?.1;
-    }
-    let (_serial, fields) = element(fields)?;
-    let (_algorithm, fields) = element(fields)?;
-    let (issuer, fields) = element(fields)?;
-    let (_validity, fields) = element(fields)?;
-    let (subject, _) = element(fields)?;
-    Some(issuer == subject)
-}
-
-/// Splits the first element of DER off, and returns its content and what follows.
-fn element(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (_tag, rest) = der.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = if first < 0x80 {
-        (usize::from(first), rest)
-    } else {
-        let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-        if digits.len() > 4 {
-            return None;
-        }
-        (digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit)), rest)
-    };
-    rest.split_at_checked(length)
 }

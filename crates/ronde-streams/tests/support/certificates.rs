@@ -70,3 +70,13 @@ pub(crate) fn self_signed(is_authority: bool) -> Pem {
     let key = KeyPair::generate().unwrap();
     Pem { chain: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
 }
+
+/// The same, as one that may issue others, with a time.
+pub(crate) fn self_signed_for_years(from: i32, to: i32) -> Pem {
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.not_before = date_time_ymd(from, 1, 1);
+    params.not_after = date_time_ymd(to, 1, 1);
+    let key = KeyPair::generate().unwrap();
+    Pem { chain: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
+}

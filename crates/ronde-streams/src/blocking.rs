@@ -236,6 +236,34 @@ mod tests {
     }
 
     #[test]
+    fn a_loop_is_woken_by_the_thread_and_a_read_that_is_cancelled_loses_nothing() {
+        let (output, mut input) = io::pipe().unwrap();
+        let event_loop = ronde_loop::EventLoop::new().unwrap();
+        let handle = event_loop.handle();
+        event_loop
+            .run_until_complete(async move {
+                let reader = OnThread::start(output.into()).unwrap();
+                let reader = std::rc::Rc::new(crate::StreamReader::from_async_read(reader));
+                let reading = handle.create_task({
+                    let reader = reader.clone();
+                    async move { reader.readline().await }
+                });
+                ronde_loop::yield_now().await;
+                input.write_all(b"half").unwrap();
+                assert_eq!(reader.read(1).await.unwrap_err().to_string(), BUSY);
+                reading.cancel();
+                assert!(reading.await.unwrap_err().is_cancelled());
+                input.write_all(b" way\nrest").unwrap();
+                assert_eq!(reader.readline().await.unwrap(), "half way\n");
+                drop(input);
+                assert_eq!(reader.read_to_end().await.unwrap(), "rest");
+            })
+            .unwrap();
+    }
+
+    const BUSY: &str = "another task is reading from this stream already";
+
+    #[test]
     fn a_directory_is_an_error() {
         let directory = File::open("/").unwrap();
         let mut reader = OnThread::start(directory.into()).unwrap();

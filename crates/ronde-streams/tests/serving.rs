@@ -3,13 +3,17 @@
 mod support;
 
 use std::cell::RefCell;
+use std::future::Future;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpListener;
 use std::rc::Rc;
+use std::time::Duration;
 
-use ronde_loop::{EventLoop, current_task, get_running_loop, yield_now};
+use ronde_context::catch_cancelled;
+use ronde_loop::{EventLoop, SimulatedClock, current_task, get_running_loop, sleep, yield_now};
 use ronde_streams::{
-    ServeError, StartServer, StreamReader, StreamWriter, open_connection, start_server,
+    AddressFamily, ServeError, Server, StartServer, StreamReader, StreamWriter, open_connection,
+    start_server,
 };
 use support::{Reports, connect, run, settle, spawn};
 
@@ -310,5 +314,287 @@ fn a_blocking_client_on_another_thread_is_served_by_one_loop() {
             received == sent
         });
         assert!(client.unwrap().await.unwrap());
+    });
+}
+
+#[test]
+fn a_server_binds_at_once_and_listens_when_it_is_told_to() {
+    run(async {
+        let starting = start_server(echo, "127.0.0.1", 0).start_serving(false);
+        let server = starting.await.unwrap();
+        assert!(!server.is_serving());
+        assert!(connect(&server).await.is_err());
+        // The address is taken all the same.
+        let port = server.local_addrs()[0].port();
+        assert_ne!(port, 0);
+        server.start_serving().unwrap();
+        assert!(server.is_serving());
+        let (reader, writer) = connect(&server).await.unwrap();
+        writer.write("x");
+        assert_eq!(reader.readexactly(1).await.unwrap(), "x");
+
+        server.close();
+        assert!(matches!(server.start_serving(), Err(ServeError::Closed)));
+        let idle = start_server(echo, "127.0.0.1", port).start_serving(false).await.unwrap();
+        idle.close();
+        assert!(idle.local_addrs().is_empty());
+        idle.wait_closed().await;
+    });
+}
+
+#[test]
+fn serve_forever_and_a_scope_begin_to_serve() {
+    run(async {
+        let server = start_server(echo, "127.0.0.1", 0).start_serving(false).await.unwrap();
+        let serving = spawn({
+            let server = server.clone();
+            async move { server.serve_forever().await }
+        });
+        settle().await;
+        assert!(server.is_serving());
+        server.close();
+        serving.await.unwrap().unwrap();
+
+        let server = start_server(echo, "127.0.0.1", 0).start_serving(false).await.unwrap();
+        assert!(server.serve(async |server| server.is_serving()).await.unwrap());
+        let error = server.serve(async |_| unreachable!()).await.unwrap_err();
+        assert!(matches!(error, ServeError::Closed));
+    });
+}
+
+#[test]
+fn a_port_that_somebody_else_was_faster_to_listen_on_is_an_error_of_start_serving() {
+    run(async {
+        let late = start_server(echo, "127.0.0.1", 0).start_serving(false).await.unwrap();
+        let port = late.local_addrs()[0].port();
+        let _fast = start_server(echo, "127.0.0.1", port).await.unwrap();
+        let error = late.start_serving().unwrap_err();
+        assert_eq!(error.to_string(), "waiting for connections: Address already in use");
+        assert!(!late.is_serving() && late.local_addrs().is_empty());
+    });
+}
+
+#[test]
+fn options_of_sockets_reach_the_sockets() {
+    run(async {
+        let sides = Rc::new(RefCell::new(Vec::new()));
+        let look = |writer: &StreamWriter| {
+            let options = |socket: socket2::SockRef<'_>| {
+                (socket.keepalive().unwrap(), socket.tcp_nodelay().unwrap())
+            };
+            writer.with_socket(options).unwrap()
+        };
+        let handler = {
+            let sides = sides.clone();
+            async move |_: StreamReader, writer: StreamWriter| {
+                sides.borrow_mut().push(look(&writer))
+            }
+        };
+        for (keep_alive, nodelay) in [(false, true), (true, false)] {
+            let starting = start_server(handler.clone(), "127.0.0.1", 0).backlog(3);
+            let server = starting.keep_alive(keep_alive).nodelay(nodelay).await.unwrap();
+            let connecting = connect(&server).keep_alive(keep_alive).nodelay(nodelay);
+            let (reader, writer) = connecting.await.unwrap();
+            assert_eq!(look(&writer), (keep_alive, nodelay));
+            reader.read_to_end().await.unwrap();
+            assert_eq!(sides.take(), [(keep_alive, nodelay)]);
+            let mut count = 0;
+            server.with_sockets(|socket| {
+                assert!(socket.reuse_address().unwrap());
+                count += 1;
+            });
+            assert_eq!(count, 1);
+            assert!(server.get_loop().is_running());
+            server.close();
+            server.with_sockets(|_| panic!("it is closed"));
+        }
+        let server = start_server(echo, "127.0.0.1", 0).reuse_address(false).await.unwrap();
+        server.with_sockets(|socket| assert!(!socket.reuse_address().unwrap()));
+        // A socket that came from elsewhere gets the options as well.
+        let socket = std::net::TcpStream::connect(server.local_addrs()[0]).unwrap();
+        let (_reader, writer) = ronde_streams::from_socket(socket).keep_alive(true).await.unwrap();
+        assert_eq!(look(&writer), (true, true));
+    });
+}
+
+#[test]
+fn one_family_can_be_chosen() {
+    run(async {
+        let starting = start_server(echo, "", 0).family(AddressFamily::V4);
+        let server = starting.await.unwrap();
+        assert!(server.local_addrs().iter().all(|address| address.is_ipv4()));
+        let port = server.local_addrs()[0].port();
+        let v4 = open_connection("localhost", port).family(AddressFamily::V4);
+        let (_reader, writer) = v4.await.unwrap();
+        assert!(writer.peer_addr().unwrap().is_ipv4());
+
+        let error = start_server(echo, "127.0.0.1", 0).family(AddressFamily::V6).await.unwrap_err();
+        assert!(error.to_string().contains("no address of the family"), "{error}");
+        let v6 = open_connection("127.0.0.1", port).family(AddressFamily::V6);
+        let error = v6.await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("connecting to 127.0.0.1:{port}: the host has no address that could be tried")
+        );
+    });
+}
+
+/// What a handler of [`patient`] has come to.
+type Log = Rc<RefCell<Vec<&'static str>>>;
+
+/// A server whose handlers answer lines, and say goodbye when they are cancelled.
+async fn patient() -> (Server, Log) {
+    let log = Log::default();
+    let handler = {
+        let log = log.clone();
+        async move |reader: StreamReader, writer: StreamWriter| match catch_cancelled(
+            reader.readline(),
+        )
+        .await
+        {
+            Ok(Ok(line)) => {
+                writer.write(line);
+                log.borrow_mut().push("answered");
+            }
+            Ok(Err(error)) => panic!("{error}"),
+            Err(cancelled) => {
+                sleep(Duration::from_secs(1)).await;
+                writer.write("goodbye\n");
+                log.borrow_mut().push(if cancelled.message().is_some() { "told" } else { "?" });
+            }
+        }
+    };
+    (start_server(handler, "127.0.0.1", 0).await.unwrap(), log)
+}
+
+async fn wait_accepted(server: &Server, count: usize) {
+    while server.connections() < count {
+        yield_now().await;
+    }
+}
+
+fn run_simulated<F: Future<Output = ()> + 'static>(test: F) {
+    let event_loop = EventLoop::builder().clock(SimulatedClock::new()).build().unwrap();
+    support::run_on(&event_loop, test);
+}
+
+#[test]
+fn a_shutdown_gives_time_and_then_cancels_and_waits_for_the_clean_up() {
+    run_simulated(async {
+        let (server, log) = patient().await;
+        let (in_time, in_time_writer) = connect(&server).await.unwrap();
+        let (late, _late_writer) = connect(&server).await.unwrap();
+        wait_accepted(&server, 2).await;
+        let shutting_down = spawn({
+            let server = server.clone();
+            async move { server.shutdown(Duration::from_secs(10)).await }
+        });
+        sleep(Duration::from_secs(9)).await;
+        assert!(!server.is_serving() && server.connections() == 2 && log.borrow().is_empty());
+        in_time_writer.write("last words\n");
+        assert_eq!(in_time.read_to_end().await.unwrap(), "last words\n");
+        assert_eq!(shutting_down.await.unwrap(), 1, "one was late");
+        assert_eq!(*log.borrow(), ["answered", "told"]);
+        assert_eq!(late.read_to_end().await.unwrap(), "goodbye\n");
+        assert_eq!(server.connections(), 0);
+        assert_eq!(server.shutdown(Duration::ZERO).await, 0);
+    });
+}
+
+#[test]
+fn a_shutdown_ends_connections_whose_handler_is_done_and_whose_peer_takes_nothing() {
+    run_simulated(async {
+        let handler =
+            async |_: StreamReader, writer: StreamWriter| writer.write(vec![0; 50_000_000]);
+        let server = start_server(handler, "127.0.0.1", 0).await.unwrap();
+        let (_reader, _writer) = connect(&server).await.unwrap();
+        wait_accepted(&server, 1).await;
+        assert_eq!(server.shutdown(Duration::from_secs(5)).await, 1);
+        assert_eq!(server.connections(), 0);
+    });
+}
+
+#[test]
+fn handlers_can_be_cancelled_and_nothing_is_reported() {
+    run_simulated(async {
+        let reports = Reports::collect();
+        let (server, log) = patient().await;
+        let (reader, _writer) = connect(&server).await.unwrap();
+        wait_accepted(&server, 1).await;
+        settle().await;
+        server.cancel_handlers();
+        assert_eq!(reader.read_to_end().await.unwrap(), "goodbye\n");
+        assert!(server.is_serving(), "it goes on");
+        settle().await;
+        assert_eq!((server.connections(), log.take()), (0, vec!["told"]));
+        server.cancel_handlers();
+        assert!(reports.take().is_empty());
+    });
+}
+
+#[test]
+fn a_scope_closes_the_server_and_waits_however_its_body_ends() {
+    run(async {
+        let (server, log) = patient().await;
+        let answer = server.serve(async |server| {
+            let (reader, writer) = connect(server).await.unwrap();
+            wait_accepted(server, 1).await;
+            writer.write("hello\n");
+            // The connection is left to the scope's end.
+            spawn(async move {
+                assert_eq!(reader.readline().await.unwrap(), "hello\n");
+                drop(writer);
+            })
+            .detach();
+            Err::<(), _>("a value like any other")
+        });
+        assert_eq!(answer.await.unwrap(), Err("a value like any other"));
+        assert_eq!((server.is_serving(), server.connections()), (false, 0));
+        assert_eq!(*log.borrow(), ["answered"]);
+
+        let (server, log) = patient().await;
+        let (reader, _writer) = connect(&server).await.unwrap();
+        let panicking = spawn({
+            let server = server.clone();
+            async move {
+                let body = async |server: &Server| {
+                    wait_accepted(server, 1).await;
+                    panic!("alas");
+                };
+                server.serve(body).await.unwrap()
+            }
+        });
+        let error = panicking.await.unwrap_err();
+        assert!(error.to_string().contains("alas"), "{error}");
+        assert_eq!((server.is_serving(), server.connections()), (false, 0));
+        assert_eq!(*log.borrow(), ["answered"], "its stream has ended");
+        assert!(reader.read_to_end().await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn closing_clients_delivers_what_was_written_and_aborting_them_does_not() {
+    const MUCH: usize = 32 << 20;
+    run(async {
+        for abort in [false, true] {
+            let handler = async |reader: StreamReader, writer: StreamWriter| {
+                writer.write(vec![b'x'; MUCH]);
+                reader.read_to_end().await.map(drop)
+            };
+            let server = start_server(handler, "127.0.0.1", 0).await.unwrap();
+            let (reader, _writer) = connect(&server).await.unwrap();
+            wait_accepted(&server, 1).await;
+            settle().await;
+            server.close();
+            if abort {
+                server.abort_clients();
+                server.wait_closed().await;
+                assert!(reader.read_to_end().await.is_ok_and(|all| all.len() < MUCH));
+            } else {
+                server.close_clients();
+                assert_eq!(reader.read_to_end().await.unwrap().len(), MUCH);
+                server.wait_closed().await;
+            }
+        }
     });
 }

@@ -6,7 +6,7 @@ use std::error::Error as _;
 use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 
-use ronde_streams::{ConnectError, open_connection};
+use ronde_streams::{AddressFamily, ConnectError, open_connection};
 use support::{refusing, run};
 
 #[test]
@@ -71,6 +71,33 @@ fn the_local_address_can_be_chosen() {
         let error = open_connection("127.0.0.1", port).local_addr(local).await.unwrap_err();
         let ConnectError::Connect { attempts, .. } = &error else { panic!("{error:?}") };
         assert_eq!(attempts[0].1.kind(), ErrorKind::AddrNotAvailable);
+    });
+}
+
+#[test]
+fn a_name_with_one_address_shows_it_and_an_address_is_shown_once() {
+    run(async {
+        let (_refusing, port) = refusing();
+        let error = open_connection("127.0.0.1", port).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("connecting to 127.0.0.1:{port}: Connection refused")
+        );
+        let named = open_connection("localhost", port).family(AddressFamily::V4);
+        assert_eq!(
+            named.await.unwrap_err().to_string(),
+            format!("connecting to localhost:{port}: 127.0.0.1:{port}: Connection refused")
+        );
+    });
+}
+
+#[test]
+fn one_address_can_be_tried_after_the_other() {
+    run(async {
+        let (_refusing, port) = refusing();
+        let connecting = open_connection("localhost", port).happy_eyeballs_delay(None);
+        let error = connecting.interleave(0).await.unwrap_err();
+        assert!(error.to_string().contains("Connection refused"), "{error}");
     });
 }
 

@@ -33,6 +33,46 @@ fn the_first_write_of_a_turn_goes_out_at_once_and_the_others_at_its_end() {
 }
 
 #[test]
+fn lines_in_many_parts_arrive_in_order_whether_the_system_takes_them_or_not() {
+    run(async {
+        // More parts than the system takes at once; more bytes; parts that are empty.
+        let small: Vec<String> = (0..5000).map(|number| format!("{number},")).collect();
+        let large: Vec<Vec<u8>> = (0..100_u8).map(|byte| vec![byte; 300_001]).collect();
+        let ((_r, writer), (reader, _w)) = pair().await;
+        writer.writelines(&small);
+        assert_eq!(reader.readexactly(small.concat().len()).await.unwrap(), small.concat());
+        writer.writelines(&large);
+        assert!(writer.write_buffer_size() > 0);
+        writer.writelines(["", "after", "", " all"]);
+        writer.writelines([""; 0]);
+        let expected = [large.concat(), b"after all".to_vec()].concat();
+        assert!(reader.readexactly(expected.len()).await.unwrap() == expected);
+        // The first of a turn goes out at once, in one piece.
+        yield_now().await;
+        writer.writelines(["a", "b", "c"]);
+        assert_eq!(writer.write_buffer_size(), 0);
+        assert_eq!(reader.read(10).await.unwrap(), "abc");
+        writer.close();
+        writer.writelines(["dropped"]);
+        assert_eq!(writer.drain().await.unwrap_err().kind(), ErrorKind::NotConnected);
+    });
+}
+
+#[test]
+fn lines_for_a_peer_that_is_gone_are_an_error_of_drain() {
+    run(async {
+        let ((_r, writer), theirs) = half_pair().await;
+        socket2::SockRef::from(&theirs).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(theirs);
+        for _ in 0..3 {
+            writer.writelines(["a", "b"]);
+            yield_now().await;
+        }
+        assert!(writer.drain().await.is_err());
+    });
+}
+
+#[test]
 fn drain_waits_above_the_high_mark_until_the_low_one() {
     run(async {
         let ((_r, writer), (reader, _w)) = pair().await;

@@ -35,15 +35,12 @@
 //! - Iterators that wait, and comprehensions: [`AsyncIterator`], [`async_iter`], [`await_all`].
 //! - Generators: [`generator`], [`try_generator`], [`AsyncGenerator`].
 //! - Context managers: [`async_with`], [`AsyncContextManager`], [`context_manager`], [`exit_stack`].
-//! - Networks: [`open_connection`], [`start_server`], [`StreamReader`], [`StreamWriter`],
-//!   [`TlsOptions`], [`TlsServerOptions`].
 //! - Tasks that wait for one another: [`Lock`], [`Event`], [`Condition`], [`Semaphore`],
 //!   [`BoundedSemaphore`], [`Barrier`], [`Queue`], [`LifoQueue`], [`PriorityQueue`].
 //! - Networks: [`open_connection`], [`start_server`], [`open_unix_connection`],
 //!   [`start_unix_server`], [`Server`], [`StreamReader`], [`StreamWriter`], [`TlsOptions`],
 //!   [`TlsServerOptions`].
 //! - The program's own input and output: [`stdin`], [`stdout`], [`stderr`].
-//! - Blocking work: [`to_thread`].
 //! - Blocking work: [`to_thread`], [`run_in_executor`], [`ThreadPool`]; work for processes:
 //!   [`ProcessPool`].
 //! - Child processes: [`create_subprocess_exec`], [`create_subprocess_shell`], [`subprocess`].
@@ -103,15 +100,10 @@ pub use wait::{ReturnWhen, Wait, Waited, wait};
 pub use ronde_context::{CancelScope, CancelledError, CatchCancelled, Origin, catch_cancelled};
 pub use ronde_loop::{
     CallbackId, Deadlock, IntoTask, InvalidStateError, JobError, NoRunningLoopError, PanicError,
-    Promise, RescheduleError, RunError, SetResultError, Sleep, Task, TaskBuilder, TaskError,
-    TaskId, TaskRef, Timeout, TimeoutError, WithTimeout, YieldNow, current_task, get_running_loop,
-    sleep, sleep_until, timeout, timeout_at, wait_for, yield_now,
-};
-pub use ronde_macros::{main, test};
-    Promise, RescheduleError, RunError, SetResultError, Sleep, SubmitError, Task, TaskError,
-    TaskId, TaskRef, ThreadPool, ThreadPoolBuilder, ThreadPoolError, Timeout, TimeoutError,
-    WithTimeout, YieldNow, current_task, get_running_loop, sleep, sleep_until, timeout, timeout_at,
-    wait_for, yield_now,
+    Promise, RescheduleError, RunError, SetResultError, Sleep, SubmitError, Task, TaskBuilder,
+    TaskError, TaskId, TaskRef, ThreadPool, ThreadPoolBuilder, ThreadPoolError, Timeout,
+    TimeoutError, WithTimeout, YieldNow, current_task, get_running_loop, sleep, sleep_until,
+    timeout, timeout_at, wait_for, yield_now,
 };
 pub use ronde_macros::{main, test};
 pub use ronde_process::{create_subprocess_exec, create_subprocess_shell};
@@ -126,6 +118,8 @@ pub use ronde_streams::{
     ReadError, ServeError, Server, StartServer, StartTls, StreamReader, StreamWriter, TlsError,
     TlsInfo, TlsOptions, TlsServerOptions, from_socket, open_connection, rustls, start_server,
 };
+#[cfg(unix)]
+pub use ronde_streams::{open_unix_connection, start_unix_server, stderr, stdin, stdout};
 pub use ronde_sync::{
     AnyQueue, Barrier, BarrierStatistics, BarrierWaitResult, BoundedSemaphore, BrokenBarrierError,
     Condition, ConditionGuard, ConditionStatistics, Event, EventStatistics, Fifo, GetError, Lifo,
@@ -135,14 +129,10 @@ pub use ronde_sync::{
     Storage, TaskDoneTooOftenError, WouldBlock,
 };
 
-pub use subprocess::{create_subprocess_exec, create_subprocess_shell};
-
 /// Child processes: what [`create_subprocess_exec`] and [`create_subprocess_shell`] take and give.
 pub mod subprocess {
     pub use ronde_process::*;
 }
-#[cfg(unix)]
-pub use ronde_streams::{open_unix_connection, start_unix_server, stderr, stdin, stdout};
 
 /// The event loop itself: callbacks, timers, descriptors, clocks, executors.
 ///

@@ -181,8 +181,10 @@ pub struct ContextManager<Enter, Exit, R, E, V> {
     /// `None` once it has been entered.
     enter: Option<Enter>,
     exit: Exit,
-    types: PhantomData<fn() -> (R, E, V)>,
+    types: PhantomData<Types<R, E, V>>,
 }
+
+type Types<R, E, V> = fn() -> (R, E, V);
 
 impl<Enter, Exit, R, E, V> AsyncContextManager for ContextManager<Enter, Exit, R, E, V>
 where

@@ -213,6 +213,7 @@ impl Handler {
         cx: &mut Context<'_>,
     ) -> Step<F::Output> {
         registers::arm(error.clone());
+        let _not_beyond_a_panic = Disarm;
         let step = self.poll_body(body, cx);
         registers::take_returned(|returned| *returned == error);
         step
@@ -244,6 +245,15 @@ impl Handler {
         if let Some(Place { parent: Some(parent), .. }) = self.place.take() {
             registers::unlink(parent);
         }
+    }
+}
+
+/// What was armed for the innermost handler is so no longer than this lives.
+struct Disarm;
+
+impl Drop for Disarm {
+    fn drop(&mut self) {
+        registers::disarm_innermost();
     }
 }
 

@@ -370,6 +370,15 @@ pub(crate) fn take_armed_for(me: HandlerId) -> Option<CancelledError> {
     })
 }
 
+/// Stops delivering to whichever handler is innermost.
+pub(crate) fn disarm_innermost() {
+    REGISTERS.with(|registers| {
+        if registers.armed_for.get() == INNERMOST {
+            take_armed(registers);
+        }
+    });
+}
+
 /// Stops delivering: the handler whose turn it was has finished. The cancellation becomes a
 /// request again, to be delivered at the task's next suspension.
 ///

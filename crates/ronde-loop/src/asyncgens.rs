@@ -132,8 +132,8 @@ impl LoopHandle {
             let mut left = generators.left.take();
             left.retain(|(_, other)| *other != task);
             generators.left.replace(left);
-            if generator.is_open() {
-                // The task was cancelled before it could begin.
+            if task.cancelled() && generator.is_open() {
+                // Cancelled before it could begin.
                 self.close_asyncgen(generator);
             }
         }

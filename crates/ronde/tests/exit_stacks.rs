@@ -124,7 +124,10 @@ fn a_cancellation_while_entering_pushes_nothing() {
                 exit_stack(async |stack| {
                     stack.push_async_exit(seeing(&log, "earlier", Ok(())));
                     let slow = context_manager(
-                        async || Ok::<_, Infallible>(sleep(9 * SECOND).await),
+                        async || {
+                            sleep(9 * SECOND).await;
+                            Ok::<_, Infallible>(())
+                        },
                         async |(), _| Ok(()),
                     );
                     let _ = stack.enter(slow).await;

@@ -1,4 +1,4 @@
-//! Async generators: values, closing, cancellation, and who closes what is left open.
+//! Async generators: values, panics, cancellation. Their closing has a file of its own.
 
 mod common;
 
@@ -8,12 +8,12 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use common::{Log, SECOND, after, log_reports, run, runner};
+use common::{Log, SECOND, run};
 use futures_lite::FutureExt;
-use futures_lite::future::{block_on, poll_once};
+use futures_lite::future::block_on;
 use ronde::{
     AsyncGenerator, AsyncIterator, CancelledError, Origin, Yielder, catch_cancelled, create_task,
-    current_task, gather, generator, get_running_loop, sleep, timeout, try_generator, yield_now,
+    current_task, gather, generator, sleep, timeout, try_generator, yield_now,
 };
 
 /// Yields 1, 2, 3, ... for ever; if it is closed or cancelled it cleans up for a second.
@@ -113,180 +113,6 @@ fn functions_can_yield_on_behalf_of_the_body() {
         .await
     });
     assert_eq!(seen, [3, 2, 1, 2, 1]);
-}
-
-#[test]
-fn a_generator_inside_a_generator_works_and_closes_with_it() {
-    let log = Log::default();
-    let (first, _) = run({
-        let log = log.clone();
-        async move {
-            let inner = numbers(&log);
-            let mut outer = generator(async move |y| {
-                let mut inner = inner;
-                while let Some(number) = inner.next().await {
-                    y.yield_(number * 10).await;
-                }
-            });
-            let first = (outer.next().await, outer.next().await);
-            outer.aclose().await.unwrap();
-            first
-        }
-    });
-    assert_eq!(first, (Some(10), Some(20)));
-    // The inner one was dropped while it was open, so the loop closed it.
-    assert_eq!(log.take(), ["after 1", "clean-up after Close", "cleaned up"]);
-}
-
-// ---- Closing ----
-
-#[test]
-fn closing_what_has_not_started_or_has_ended_does_nothing() {
-    let log = Log::default();
-    run({
-        let log = log.clone();
-        async move {
-            let dropped = log.on_drop("dropped");
-            let mut new = generator(async move |y| {
-                let _dropped = dropped;
-                y.yield_(1).await;
-            });
-            new.aclose().await.unwrap();
-            log.push("closed");
-            assert_eq!(new.next().await, None);
-            new.aclose().await.unwrap();
-
-            let mut ended = generator(async |y| y.yield_(1).await);
-            assert_eq!(ended.next().await, Some(1));
-            assert_eq!(ended.next().await, None);
-            ended.aclose().await.unwrap();
-        }
-    });
-    assert_eq!(log.take(), ["dropped", "closed"]);
-}
-
-#[test]
-fn closing_raises_at_the_yield_and_waits_for_the_clean_up() {
-    let log = Log::default();
-    let ((), seconds) = run({
-        let log = log.clone();
-        async move {
-            let mut numbers = numbers(&log);
-            assert_eq!(numbers.next().await, Some(1));
-            assert_eq!(numbers.next().await, Some(2));
-            numbers.aclose().await.unwrap();
-            log.push("closed");
-            assert_eq!(numbers.next().await, None);
-        }
-    });
-    assert_eq!(log.take(), ["after 1", "clean-up after Close", "cleaned up", "closed"]);
-    assert_eq!(seconds, 1);
-}
-
-#[test]
-fn closing_outside_every_loop_works_too() {
-    block_on(async {
-        let log = Log::default();
-        let inside = log.clone();
-        let mut generator = generator(async move |y| {
-            let closed = catch_cancelled(y.yield_(1)).await.unwrap_err();
-            futures_lite::future::yield_now().await;
-            inside.push(format!("{:?}", closed.origin()));
-        });
-        assert_eq!(generator.next().await, Some(1));
-        generator.aclose().await.unwrap();
-        assert_eq!(log.take(), ["Close"]);
-    });
-}
-
-#[test]
-fn a_body_may_swallow_the_close_and_return() {
-    run(async {
-        let mut generator = generator(async |y| {
-            let _ = catch_cancelled(y.yield_(1)).await;
-        });
-        assert_eq!(generator.next().await, Some(1));
-        generator.aclose().await.unwrap();
-        assert_eq!(current_task().unwrap().cancelling(), 0);
-        yield_now().await; // Nothing is left that could be raised here.
-    });
-}
-
-#[test]
-fn a_generator_that_yields_while_it_is_being_closed_is_an_error_that_names_it() {
-    run(async {
-        let mut stubborn = generator(async |y| {
-            loop {
-                let _ = catch_cancelled(y.yield_(1)).await;
-            }
-        });
-        assert_eq!(stubborn.next().await, Some(1));
-        let error = stubborn.aclose().await.unwrap_err();
-        assert_eq!(error.created_at, stubborn.created_at());
-        let text = error.to_string();
-        assert!(
-            text.starts_with("the async generator created at crates/ronde/tests/gen"),
-            "{text}"
-        );
-        assert!(text.ends_with("yielded while it was being closed"), "{text}");
-        assert_eq!(stubborn.next().await, None);
-        stubborn.aclose().await.unwrap();
-    });
-}
-
-#[test]
-fn a_time_limit_inside_the_body_passes_the_close_on() {
-    let log = Log::default();
-    run({
-        let log = log.clone();
-        async move {
-            let inside = log.clone();
-            let mut limited = generator(async move |y| {
-                let outcome = timeout(10 * SECOND, async { y.yield_(1).await }).await;
-                inside.push(format!("not here: {outcome:?}"));
-            });
-            assert_eq!(limited.next().await, Some(1));
-            limited.aclose().await.unwrap();
-        }
-    });
-    assert!(log.take().is_empty());
-}
-
-#[test]
-fn a_time_limit_inside_the_body_expires_at_the_yield() {
-    let (outcome, _) = run(async {
-        let mut limited = generator(async move |y| {
-            let limited = timeout(SECOND, async {
-                y.yield_("in time").await;
-                y.yield_("late").await;
-            });
-            if limited.await.is_err() {
-                y.yield_("expired").await;
-            }
-        });
-        let first = limited.next().await;
-        sleep(5 * SECOND).await;
-        (first, limited.next().await, limited.next().await)
-    });
-    assert_eq!(outcome, (Some("in time"), Some("expired"), None));
-}
-
-#[test]
-fn dropping_aclose_half_way_leaves_the_clean_up_where_it_is() {
-    let log = Log::default();
-    let ((), seconds) = run({
-        let log = log.clone();
-        async move {
-            let mut numbers = numbers(&log);
-            numbers.next().await;
-            assert!(poll_once(numbers.aclose()).await.is_none());
-            assert_eq!(log.take(), ["clean-up after Close"]);
-            assert_eq!(numbers.next().await, None);
-            numbers.aclose().await.unwrap();
-            assert_eq!(log.take(), ["cleaned up"]);
-        }
-    });
-    assert_eq!(seconds, 1);
 }
 
 // ---- Panics ----
@@ -474,6 +300,75 @@ fn dropping_next_half_way_loses_nothing() {
 }
 
 #[test]
+fn a_cancellation_that_drops_next_unpolled_ends_the_generator_all_the_same() {
+    let log = Log::default();
+    run({
+        let log = log.clone();
+        async move {
+            let task = create_task(async move {
+                let dropped = log.on_drop("body dropped");
+                let mut slow = generator(async move |y| {
+                    let _dropped = dropped;
+                    sleep(9 * SECOND).await;
+                    y.yield_(1).await;
+                });
+                // Polls `next` once, as a combinator that polls only what was woken.
+                let caught = {
+                    let mut next = Box::pin(slow.next());
+                    let mut first = true;
+                    let once = std::future::poll_fn(move |cx| {
+                        if std::mem::take(&mut first) {
+                            assert!(next.as_mut().poll(cx).is_pending());
+                        }
+                        Poll::<()>::Pending
+                    });
+                    catch_cancelled(once).await
+                };
+                assert!(caught.is_err());
+                assert_eq!(log.take(), ["body dropped"]);
+                assert_eq!(slow.next().await, None);
+            });
+            yield_now().await;
+            task.cancel();
+            task.await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_cancellation_before_the_first_poll_of_next_leaves_the_body_where_it_is() {
+    run(async {
+        let task = create_task(async {
+            let mut numbers = generator(async |y| {
+                y.yield_(1).await;
+                y.yield_(2).await;
+            });
+            assert_eq!(numbers.next().await, Some(1));
+            // One branch waits; the other asks for the next value when the cancellation arrives.
+            let mut asked = false;
+            let waits = catch_cancelled(sleep(9 * SECOND));
+            let asks = async {
+                std::future::poll_fn(|_| {
+                    if std::mem::replace(&mut asked, true) {
+                        Poll::Ready(())
+                    } else {
+                        Poll::Pending
+                    }
+                })
+                .await;
+                numbers.next().await
+            };
+            let (item, slept) = futures_lite::future::zip(asks, waits).await;
+            assert!(slept.is_err());
+            item
+        });
+        yield_now().await;
+        task.cancel();
+        assert_eq!(task.await.unwrap(), Some(2));
+    });
+}
+
+#[test]
 fn a_time_limit_around_next_ends_the_generator() {
     run(async {
         let mut slow = generator(async |y| {
@@ -558,201 +453,6 @@ fn generators_in_branches_of_one_task_each_get_their_cancellation() {
     assert_eq!(dropped, ["left", "right"]);
 }
 
-// ---- Left open ----
-
-#[test]
-fn a_generator_dropped_while_it_is_open_is_closed_by_the_loop() {
-    let log = Log::default();
-    run({
-        let log = log.clone();
-        async move {
-            let mut numbers = numbers(&log);
-            numbers.next().await;
-            drop(numbers);
-            log.push("dropped");
-            sleep(2 * SECOND).await;
-            log.push("later");
-        }
-    });
-    assert_eq!(log.take(), ["dropped", "clean-up after Close", "cleaned up", "later"]);
-}
-
-#[test]
-fn the_end_of_a_run_closes_what_is_open_in_order_and_waits_for_it() {
-    let log = Log::default();
-    let runner = runner();
-    let kept = runner
-        .run({
-            let log = log.clone();
-            async move {
-                let mut kept = Vec::new();
-                for (name, seconds) in [("first", 2), ("second", 1)] {
-                    let log = log.clone();
-                    let mut open = generator(async move |y| {
-                        let _ = catch_cancelled(y.yield_(1)).await;
-                        log.push(format!("{name} begins"));
-                        after(seconds, ()).await;
-                        log.push(format!("{name} ends in {}", current_task().unwrap().name()));
-                    });
-                    open.next().await;
-                    kept.push(open);
-                }
-                kept
-            }
-        })
-        .unwrap();
-    assert!(log.take().is_empty());
-    runner.close().unwrap();
-    assert_eq!(
-        log.take(),
-        ["first begins", "second begins", "second ends in Task-4", "first ends in Task-3"]
-    );
-    for mut generator in kept {
-        assert_eq!(block_on(generator.next()), None);
-    }
-}
-
-#[test]
-fn what_a_cancelled_task_leaves_open_is_closed_at_the_end_of_the_run() {
-    let log = Log::default();
-    run({
-        let log = log.clone();
-        async move {
-            create_task(async move {
-                let mut numbers = numbers(&log);
-                numbers.next().await;
-                std::future::pending::<()>().await;
-            })
-            .detach();
-            yield_now().await;
-        }
-    });
-    assert_eq!(log.take(), ["clean-up after Close", "cleaned up"]);
-}
-
-#[test]
-fn failures_while_the_loop_closes_generators_are_reported() {
-    let reports = Rc::new(RefCell::new(Log::default()));
-    let runner = runner();
-    let kept = runner
-        .run({
-            let reports = reports.clone();
-            async move {
-                reports.replace(log_reports());
-                let mut panics = generator(async |y| {
-                    let _ = catch_cancelled(y.yield_(1)).await;
-                    panic!("in the clean-up");
-                });
-                let mut yields = generator(async |y| {
-                    let _ = catch_cancelled(y.yield_(1)).await;
-                    y.yield_(2).await;
-                });
-                panics.next().await;
-                yields.next().await;
-                (panics, yields)
-            }
-        })
-        .unwrap();
-    runner.close().unwrap();
-    let reports = reports.borrow().take();
-    assert_eq!(reports.len(), 2, "{reports:?}");
-    let start = "closing an async generator failed: ";
-    assert!(reports[0].starts_with(&format!("{start}panicked: in the clean-up")), "{reports:?}");
-    assert!(reports[0].contains("(created at crates/ronde/tests/generators.rs"), "{reports:?}");
-    assert!(
-        reports[1].starts_with(&format!("{start}the async generator created at")),
-        "{reports:?}"
-    );
-    drop(kept);
-}
-
-#[test]
-fn shutdown_asyncgens_ends_an_iteration_that_is_under_way() {
-    let log = Log::default();
-    run({
-        let log = log.clone();
-        async move {
-            let inside = log.clone();
-            let reader = create_task(async move {
-                let mut forever = generator(async move |y| {
-                    y.yield_(1).await;
-                    let closed = catch_cancelled(std::future::pending::<()>()).await;
-                    inside.push(format!("{:?}", closed.unwrap_err().origin()));
-                    sleep(SECOND).await;
-                });
-                forever.next().await;
-                forever.next().await
-            });
-            yield_now().await;
-            let event_loop = get_running_loop().unwrap();
-            assert!(event_loop.has_open_asyncgens());
-            event_loop.shutdown_asyncgens().await;
-            assert!(!event_loop.has_open_asyncgens());
-            assert_eq!(reader.await.unwrap(), None);
-        }
-    });
-    assert_eq!(log.take(), ["Close"]);
-}
-
-#[test]
-fn cancelling_shutdown_asyncgens_cancels_the_closing() {
-    let log = Log::default();
-    run({
-        let log = log.clone();
-        async move {
-            let mut numbers = numbers(&log);
-            numbers.next().await;
-            let event_loop = get_running_loop().unwrap();
-            let closing = create_task(async move { event_loop.shutdown_asyncgens().await });
-            yield_now().await;
-            yield_now().await;
-            closing.cancel();
-            assert!(closing.await.unwrap_err().is_cancelled());
-            assert_eq!(numbers.next().await, None);
-        }
-    });
-    assert_eq!(log.take(), ["clean-up after Close"]);
-}
-
-#[test]
-fn dropping_shutdown_asyncgens_leaves_the_closing_to_the_next_call() {
-    let log = Log::default();
-    run({
-        let log = log.clone();
-        async move {
-            let mut numbers = numbers(&log);
-            numbers.next().await;
-            let event_loop = get_running_loop().unwrap();
-            assert!(poll_once(event_loop.shutdown_asyncgens()).await.is_none());
-            event_loop.shutdown_asyncgens().await;
-            assert_eq!(log.take(), ["clean-up after Close", "cleaned up"]);
-        }
-    });
-}
-
-#[test]
-fn a_closed_loop_just_drops_what_is_open() {
-    let log = Log::default();
-    let runner = runner();
-    runner
-        .run({
-            let log = log.clone();
-            async move {
-                let numbers = numbers(&log);
-                create_task(async move {
-                    let mut numbers = numbers;
-                    numbers.next().await;
-                    std::future::pending::<()>().await;
-                })
-                .detach();
-                yield_now().await;
-            }
-        })
-        .unwrap();
-    drop(runner);
-    assert!(log.take().is_empty());
-}
-
 // ---- As a stream, and more ----
 
 #[test]
@@ -785,7 +485,7 @@ fn yielding_in_a_combinator_works() {
             })
             .await;
             // The loser of a race is never handed out.
-            futures_lite::future::or(async { () }, y.yield_(3)).await;
+            futures_lite::future::or(async {}, y.yield_(3)).await;
             futures_lite::future::or(y.yield_(4), async {}).await;
             y.yield_(5).await;
         })

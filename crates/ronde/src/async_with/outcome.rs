@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use ronde_context::{CancelledError, CatchCancelled, catch_cancelled};
+use ronde_context::{CancelledError, catch_cancelled};
 use ronde_loop::{ExceptionContext, Failure, PanicError, get_running_loop};
 
 /// How the body of a context manager ended: what its exit gets to see.
@@ -111,23 +111,31 @@ pub(super) async fn run_to_its_end<R, B>(
     body: impl Future<Output = R>,
     split: impl FnOnce(R) -> Result<R, B>,
 ) -> Ended<R, B> {
-    match (ToItsEnd { body: Some(catch_cancelled(body)) }).await {
-        Ok(Ok(value)) => split(value).map_or_else(Ended::Failed, Ended::Returned),
+    // A panic must not get past the handler while a cancellation is being delivered: hence one catch
+    // inside it. The other is for destructors, when the handler drops the body.
+    match CatchPanic::of(catch_cancelled(CatchPanic::of(body))).await {
+        Ok(Ok(Ok(value))) => split(value).map_or_else(Ended::Failed, Ended::Returned),
         Ok(Err(cancelled)) => Ended::Cancelled(cancelled),
-        Err(panic) => Ended::Panicked(panic),
+        Ok(Ok(Err(panic))) | Err(panic) => Ended::Panicked(panic),
     }
 }
 
 pin_project! {
-    struct ToItsEnd<F> {
+    struct CatchPanic<F> {
         // `None` once it is over.
         #[pin]
-        body: Option<CatchCancelled<F>>,
+        body: Option<F>,
     }
 }
 
-impl<F: Future> Future for ToItsEnd<F> {
-    type Output = Result<Result<F::Output, CancelledError>, PanicError>;
+impl<F> CatchPanic<F> {
+    fn of(body: F) -> Self {
+        Self { body: Some(body) }
+    }
+}
+
+impl<F: Future> Future for CatchPanic<F> {
+    type Output = Result<F::Output, PanicError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut body = self.project().body;
@@ -137,7 +145,7 @@ impl<F: Future> Future for ToItsEnd<F> {
         if matches!(polled, Ok(Poll::Pending)) {
             return Poll::Pending;
         }
-        // Destructors run before the exit does. Of two panics the first is the one.
+        // Of two panics the first is the one.
         let dropped = catch_unwind(AssertUnwindSafe(|| body.set(None)));
         match (polled, dropped) {
             (Ok(polled), Ok(())) => polled.map(Ok),

@@ -25,11 +25,11 @@ pub trait OpenGenerator {
     fn created_at(&self) -> &'static Location<'static>;
 
     /// Closes it. The future is awaited in a task of its own.
-    fn close(self: Rc<Self>) -> Closing;
+    fn close(self: Rc<Self>) -> CloseFuture;
 }
 
 /// The future of [`OpenGenerator::close`].
-pub type Closing = Pin<Box<dyn Future<Output = Result<(), Box<dyn Error>>>>>;
+pub type CloseFuture = Pin<Box<dyn Future<Output = Result<(), Box<dyn Error>>>>>;
 
 /// The open generators of a loop.
 #[derive(Default)]

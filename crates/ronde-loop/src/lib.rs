@@ -58,7 +58,7 @@ mod timeout;
 mod timer_handle;
 mod turn;
 
-pub use asyncgens::{Closing, OpenGenerator};
+pub use asyncgens::{CloseFuture, OpenGenerator};
 pub use builder::Builder;
 pub use clock::{Clock, SimulatedClock, SystemClock};
 pub use error::{Deadlock, RunError, StuckTask};

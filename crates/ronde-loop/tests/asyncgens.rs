@@ -9,7 +9,7 @@ use std::rc::{Rc, Weak};
 
 use common::{Log, SECOND, simulated, simulated_with, turn};
 use ronde_loop::{
-    Closing, LoopHandle, OpenGenerator, SimulatedClock, get_running_loop, sleep, yield_now,
+    CloseFuture, LoopHandle, OpenGenerator, SimulatedClock, get_running_loop, sleep, yield_now,
 };
 
 struct Fake {
@@ -49,7 +49,7 @@ impl OpenGenerator for Fake {
         Location::caller()
     }
 
-    fn close(self: Rc<Self>) -> Closing {
+    fn close(self: Rc<Self>) -> CloseFuture {
         Box::pin(async move {
             self.log.push(format!("{} begins", self.name));
             sleep(SECOND).await;

@@ -76,7 +76,7 @@ mod watch;
 pub use as_completed::{AsCompleted, AsCompletedWithin, as_completed};
 pub use async_iter::iterator::{AsyncIterator, await_all};
 pub use async_with::{
-    AsyncContextManager, BodyError, BodyOutcome, Closing, ContextManager, ExitStack,
+    Aclosing, AsyncContextManager, BodyError, BodyOutcome, ContextManager, ExitStack,
     ExitStackError, ExitVerdict, OnItsWay, Swallow, WithError, aclosing, async_with,
     context_manager, exit_stack, try_async_with, try_exit_stack,
 };

@@ -3,7 +3,10 @@
 mod common;
 
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{Log, SECOND, after, log_reports, run, runner};
 use futures_lite::future::{block_on, poll_once};
@@ -254,6 +257,54 @@ fn the_end_of_a_run_closes_what_is_open_in_order_and_waits_for_it() {
     for mut generator in kept {
         assert_eq!(block_on(generator.next()), None);
     }
+}
+
+#[test]
+fn the_end_of_a_run_cancels_tasks_then_closes_generators_then_joins_the_executor() {
+    let log = Log::default();
+    let (allow, allowed) = std::sync::mpsc::channel();
+    let job_done = Arc::new(AtomicBool::new(false));
+    let main = {
+        let (log, job_done) = (log.clone(), job_done.clone());
+        async move {
+            let mut open = {
+                let log = log.clone();
+                generator(async move |y| {
+                    let _ = catch_cancelled(y.yield_(1)).await;
+                    yield_now().await;
+                    log.push("generator closed");
+                    // If the executor were joined before, this would never come.
+                    allow.send(()).unwrap();
+                })
+            };
+            open.next().await;
+            KEPT.with(|kept| kept.replace(Some(open)));
+            create_task(async move {
+                let _ = catch_cancelled(std::future::pending::<()>()).await;
+                yield_now().await;
+                log.push("task cleaned up");
+            })
+            .detach();
+            let (begin, begun) = std::sync::mpsc::channel();
+            let job = move || {
+                begin.send(()).unwrap();
+                allowed.recv().unwrap();
+                job_done.store(true, Ordering::SeqCst);
+            };
+            let _job = get_running_loop().unwrap().run_in_executor(None, job).unwrap();
+            yield_now().await;
+            begun.recv().unwrap();
+            panic!("main failed");
+        }
+    };
+    assert!(catch_unwind(AssertUnwindSafe(|| ronde::run(main))).is_err());
+    assert_eq!(log.take(), ["task cleaned up", "generator closed"]);
+    assert!(job_done.load(Ordering::SeqCst), "the executor was not joined");
+}
+
+thread_local! {
+    /// Outlives the run.
+    static KEPT: RefCell<Option<AsyncGenerator<i32>>> = const { RefCell::new(None) };
 }
 
 #[test]

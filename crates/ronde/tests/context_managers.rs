@@ -214,6 +214,25 @@ fn a_time_limit_waits_for_the_exit_and_is_still_a_time_limit() {
 }
 
 #[test]
+fn a_cancellation_of_the_form_for_fallible_bodies_waits_for_the_exit_too() {
+    let log = Log::default();
+    run({
+        let log = log.clone();
+        async move {
+            let room = Room::new(&log);
+            let task = create_task(try_async_with(room, async |_| {
+                sleep(9 * SECOND).await;
+                Err::<(), _>("not reached")
+            }));
+            sleep(2 * SECOND).await;
+            task.cancel();
+            assert!(task.await.unwrap_err().is_cancelled());
+        }
+    });
+    assert_eq!(log.take()[2..], ["exit 7 Cancelled(CancelledError())", "exited"]);
+}
+
+#[test]
 fn a_time_limit_inside_the_body_is_the_body_s_own_affair() {
     let log = Log::default();
     let ((), seconds) = run({

@@ -5,6 +5,7 @@ mod common;
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use common::{Log, SECOND, log_reports, run};
@@ -208,6 +209,59 @@ fn a_cancellation_waits_for_all_exits_and_goes_on() {
             "second done"
         ]
     );
+}
+
+#[test]
+fn a_cancellation_of_every_form_waits_for_the_exits() {
+    let log = Log::default();
+    run({
+        let log = log.clone();
+        async move {
+            type Form = Pin<Box<dyn Future<Output = bool>>>;
+            let forms: [(&str, Form); 3] = [
+                ("try_exit_stack", {
+                    let exit = seeing(&log, "exit", Ok(()));
+                    Box::pin(async move {
+                        let stack = try_exit_stack(async |stack| {
+                            stack.push_async_exit(exit);
+                            sleep(9 * SECOND).await;
+                            Err::<(), _>("not reached")
+                        });
+                        stack.await.is_ok()
+                    })
+                }),
+                ("ExitStack::run", {
+                    let exit = seeing(&log, "exit", Ok(()));
+                    Box::pin(async move {
+                        let stack = ExitStack::<Swallow>::run(async |stack| {
+                            stack.push_async_exit(exit);
+                            sleep(9 * SECOND).await;
+                        });
+                        stack.await.is_ok()
+                    })
+                }),
+                ("ExitStack::try_run", {
+                    let exit = seeing(&log, "exit", Ok(()));
+                    Box::pin(async move {
+                        let stack = ExitStack::<Swallow>::try_run(async |stack| {
+                            stack.push_async_exit(exit);
+                            sleep(9 * SECOND).await;
+                            Ok::<_, &str>(())
+                        });
+                        stack.await.is_ok()
+                    })
+                }),
+            ];
+            for (form, future) in forms {
+                let task = create_task(future);
+                yield_now().await;
+                task.cancel();
+                assert!(task.await.unwrap_err().is_cancelled(), "{form}");
+                let expected = ["exit Cancelled(CancelledError())", "exit done"];
+                assert_eq!(log.take(), expected, "{form}");
+            }
+        }
+    });
 }
 
 #[test]

@@ -234,18 +234,18 @@ impl<Enter, Exit, R, E, V> fmt::Debug for ContextManager<Enter, Exit, R, E, V> {
 /// # })?;
 /// # Ok::<(), ronde::RunError>(())
 /// ```
-pub fn aclosing<T>(generator: AsyncGenerator<T>) -> Closing<T> {
-    Closing { generator: Some(generator) }
+pub fn aclosing<T>(generator: AsyncGenerator<T>) -> Aclosing<T> {
+    Aclosing { generator: Some(generator) }
 }
 
 /// See [`aclosing`].
 #[derive(Debug)]
-pub struct Closing<T: 'static> {
+pub struct Aclosing<T: 'static> {
     /// `None` once it has been entered.
     generator: Option<AsyncGenerator<T>>,
 }
 
-impl<T> AsyncContextManager for Closing<T> {
+impl<T> AsyncContextManager for Aclosing<T> {
     type Resource = AsyncGenerator<T>;
     type Error = IgnoredCloseError;
     type Exit = ();

@@ -8,7 +8,7 @@ mod stack;
 
 pub use self::error::{ExitStackError, OnItsWay, WithError};
 pub use self::manager::{
-    AsyncContextManager, Closing, ContextManager, ExitVerdict, Swallow, aclosing, context_manager,
+    Aclosing, AsyncContextManager, ContextManager, ExitVerdict, Swallow, aclosing, context_manager,
 };
 pub use self::outcome::{BodyError, BodyOutcome};
 pub use self::run::{async_with, try_async_with};

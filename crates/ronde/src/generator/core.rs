@@ -28,7 +28,7 @@ use std::task::{Context, Poll, Waker};
 
 use ronde_context::executor::{Handler, Step};
 use ronde_context::{CancelledError, Origin, decline, is_cancelling};
-use ronde_loop::{Closing, LoopHandle, OpenGenerator, get_running_loop};
+use ronde_loop::{CloseFuture, LoopHandle, OpenGenerator, get_running_loop};
 
 use super::{IgnoredCloseError, Slot};
 
@@ -256,7 +256,7 @@ impl<T: 'static> OpenGenerator for Core<T> {
         self.created_at
     }
 
-    fn close(self: Rc<Self>) -> Closing {
+    fn close(self: Rc<Self>) -> CloseFuture {
         Box::pin(async move {
             Core::close(&self).await.map_err(|error| -> Box<dyn Error> { Box::new(error) })
         })

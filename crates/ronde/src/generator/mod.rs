@@ -117,7 +117,8 @@ pub fn try_generator<T: 'static, E: 'static>(
 
 /// An async generator: see [`generator`].
 ///
-/// It is an [`AsyncIterator`] and a [`Stream`].
+/// It is an [`AsyncIterator`] and a [`Stream`]. Where the traits of both are in scope, `map` and the like
+/// are ambiguous: import one of `AsyncIterator` and `StreamExt`. `next` never is.
 ///
 /// # A cancellation inside `next`
 ///

@@ -1,7 +1,9 @@
-//! TCP and TLS streams for an event loop.
+//! TCP, Unix and TLS streams for an event loop.
 //!
-//! [`open_connection`] connects and [`start_server`] listens. Both give a [`StreamReader`] and a
+//! [`open_connection`] connects and [`start_server`] listens; [`open_unix_connection`] and
+//! [`start_unix_server`] do the same with Unix sockets. All give a [`StreamReader`] and a
 //! [`StreamWriter`] per connection: two halves that share it, and can live in different tasks.
+//! [`stdin`], [`stdout`] and [`stderr`] give one half each.
 //!
 //! ```
 //! # use ronde_loop::EventLoop;
@@ -39,6 +41,12 @@
 //!
 //! [`OpenConnection::tls`] and [`StartServer::tls`]; the halves are the same types, and behave in the
 //! same way. A stream that ends without TLS' own notification was cut off, and that is an error.
+//! [`StreamWriter::start_tls`] and [`StreamWriter::accept_tls`] change to TLS later.
+//!
+//! [Closing](StreamWriter::close) a connection of TLS waits in the background until the peer has ended it,
+//! too, [30 s](OpenConnection::tls_shutdown_timeout) at the most. A socket that is closed with bytes in it
+//! that nobody has read, as the tickets that a server sends to each client, makes the peer's system throw
+//! away what the peer has not read yet.
 //!
 //! # Costs
 //!
@@ -50,7 +58,8 @@
 //!
 //! `connection.rs` is what both halves share: the socket, the buffers, the states, and who sends
 //! when. TLS is a state machine between the buffers and the socket. `happy_eyeballs.rs` races
-//! addresses, `server.rs` accepts. Platforms differ in `sys/` only.
+//! addresses, `server.rs` accepts. Platforms differ in `sys/`; `unix.rs` has the names and files of Unix
+//! sockets, `stdio.rs` the standard streams.
 //!
 //! # Elsewhere
 //!

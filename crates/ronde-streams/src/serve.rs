@@ -84,6 +84,48 @@ use crate::writer::StreamWriter;
 /// # })?;
 /// # Ok::<(), ronde_loop::RunError>(())
 /// ```
+///
+/// # Ending in good order
+///
+/// Who runs a server has four things to choose from:
+///
+/// - [`Server::serve_forever`] serves until its task is cancelled, as the main task is by Ctrl-C. Then it
+///   closes the clients, after what was written to them, and waits until the handlers are done: they see
+///   the end of their stream.
+/// - [`Server::serve`] does the same around a body of one's own.
+/// - [`Server::shutdown`] gives the handlers some time, and then cancels them: for when clients stay for
+///   long, or handlers may hang.
+/// - [`Server::close`], [`close_clients`](Server::close_clients),
+///   [`cancel_handlers`](Server::cancel_handlers), [`abort_clients`](Server::abort_clients) and
+///   [`wait_closed`](Server::wait_closed) are the parts that these are made of.
+///
+/// A program that is told to stop and gives its clients ten seconds:
+///
+/// ```
+/// # use ronde_context::catch_cancelled;
+/// # use ronde_loop::{EventLoop, get_running_loop, yield_now};
+/// # use ronde_streams::{ServeError, start_server};
+/// # use std::{future::pending, time::Duration};
+/// async fn serve() -> Result<(), ServeError> {
+///     let server = start_server(async |_reader, _writer| {}, "127.0.0.1", 0).await?;
+///     // Until the task is cancelled.
+///     if let Err(stopped) = catch_cancelled(pending::<()>()).await {
+///         let late = server.shutdown(Duration::from_secs(10)).await;
+///         println!("{late} connections were cut off");
+///         stopped.raise().await
+///     }
+///     Ok(())
+/// }
+/// # EventLoop::new()?.run_until_complete(async {
+/// #     let task = get_running_loop().unwrap().create_task(serve());
+/// #     while task.cancelling() == 0 { yield_now().await; yield_now().await; task.cancel(); }
+/// #     assert!(task.await.unwrap_err().is_cancelled());
+/// # })?;
+/// # Ok::<(), ronde_loop::RunError>(())
+/// ```
+///
+/// A handler learns of a cancellation as of any other: `catch_cancelled` around its work lets it say
+/// goodbye. When it is over, what it has written is delivered.
 #[doc(alias = "create_server")]
 #[doc(alias = "listen")]
 pub fn start_server<H, R>(handler: H, host: impl Into<String>, port: u16) -> StartServer<H>

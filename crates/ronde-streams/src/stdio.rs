@@ -10,10 +10,12 @@
 //! - A **regular file**, or a device that is always ready, is read and written at once.
 //! - **Else**, as where there is no `/proc`, a thread reads, and writes are made at once.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+#[cfg(target_os = "linux")]
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 
 use ronde_loop::{LoopHandle, get_running_loop};
 use rustix::fs::OFlags;
@@ -211,7 +213,7 @@ impl Kind {
             Self::Pipe
         } else if file_type.is_socket() {
             Self::Socket
-        } else if fd.is_terminal() && !is_multiplexer(metadata.rdev()) {
+        } else if fd.is_terminal() && !is_multiplexer(&metadata) {
             Self::Terminal
         } else {
             Self::Other
@@ -220,6 +222,14 @@ impl Kind {
 }
 
 /// Is it the device `/dev/ptmx`, which is another terminal each time it is opened?
-fn is_multiplexer(device: u64) -> bool {
+#[cfg(target_os = "linux")]
+fn is_multiplexer(device: &Metadata) -> bool {
+    let device = device.rdev();
     (rustix::fs::major(device), rustix::fs::minor(device)) == (5, 2)
+}
+
+/// Nothing can be opened again here, so that it makes no difference.
+#[cfg(not(target_os = "linux"))]
+fn is_multiplexer(_device: &Metadata) -> bool {
+    false
 }

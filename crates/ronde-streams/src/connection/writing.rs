@@ -14,7 +14,7 @@ use super::{Connection, wake};
 /// (`LOG_THRESHOLD_FOR_CONNLOST_WRITES`).
 const SILENT_WRITES: u32 = 4;
 
-/// How many parts the systems take in one call: `IOV_MAX`, or 16 where nobody says.
+/// How many parts the systems take in one call (`IOV_MAX`).
 const PARTS_AT_ONCE: usize = 1024;
 
 impl Connection {

@@ -1,8 +1,9 @@
-//! A TCP echo server. Without arguments it asks itself a few times and ends; with an address to
-//! listen on, such as `127.0.0.1:7000`, it serves until Ctrl-C.
+//! A TCP echo server: every client gets back what it sends.
+//!
+//! Without arguments it asks itself a few times, and ends. With a port, such as `7000`, it serves
+//! until Ctrl-C.
 
 use std::error::Error;
-use std::net::SocketAddr;
 
 use ronde::{ReadError, StreamReader, StreamWriter, gather_all, open_connection, start_server};
 
@@ -17,9 +18,8 @@ async fn echo(reader: StreamReader, writer: StreamWriter) -> Result<(), ReadErro
     }
 }
 
-async fn ask(server: SocketAddr, number: usize) -> Result<String, ReadError> {
-    let connected = open_connection(server.ip().to_string(), server.port()).await;
-    let (reader, writer) = connected.map_err(std::io::Error::other)?;
+async fn ask(port: u16, number: usize) -> Result<String, Box<dyn Error>> {
+    let (reader, writer) = open_connection("localhost", port).await?;
     writer.write(format!("message {number}\n"));
     let answer = reader.readline().await?;
     writer.close();
@@ -28,17 +28,16 @@ async fn ask(server: SocketAddr, number: usize) -> Result<String, ReadError> {
 
 #[ronde::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let listen: Option<SocketAddr> = std::env::args().nth(1).map(|a| a.parse()).transpose()?;
-    let (host, port) = listen.map_or_else(Default::default, |a| (a.ip().to_string(), a.port()));
-    let host = if host.is_empty() { "127.0.0.1".to_owned() } else { host };
-    let server = start_server(echo, host, port).await?;
-    if listen.is_some() {
-        println!("listening on {:?}", server.local_addrs());
+    let port: Option<u16> = std::env::args().nth(1).map(|port| port.parse()).transpose()?;
+    let server = start_server(echo, "localhost", port.unwrap_or(0)).await?;
+    let address = server.local_addrs()[0];
+    if port.is_some() {
+        println!("listening on {address}");
         server.serve_forever().await?;
         return Ok(());
     }
-    let address = server.local_addrs()[0];
-    for answer in gather_all((1..=3).map(|number| ask(address, number))).await? {
+
+    for answer in gather_all((1..=3).map(|number| ask(address.port(), number))).await? {
         println!("{}", answer?);
     }
     server.close();

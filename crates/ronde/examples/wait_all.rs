@@ -1,0 +1,23 @@
+//! Ten tasks take a random time each; `wait` waits until all are done.
+//!
+//! They are done in the order of their times, not in that of their creation. `wait` leaves the
+//! results with the tasks, so that each can be asked afterwards. With `return_when` and `timeout` it
+//! returns earlier, and tells which tasks are still pending.
+
+use std::time::Duration;
+
+use ronde::{create_task, sleep, wait};
+
+async fn work(number: u32) {
+    let seconds = fastrand::f64();
+    sleep(Duration::from_secs_f64(seconds)).await;
+    println!(">task {number} done with {seconds:.3}");
+}
+
+#[ronde::main]
+async fn main() {
+    let tasks: Vec<_> = (0..10).map(|number| create_task(work(number))).collect();
+    let waited = wait(&tasks).await;
+    assert_eq!(waited.done.len(), 10);
+    println!("All done");
+}

@@ -13,7 +13,7 @@ use ronde::{
 };
 
 /// How long clients have to finish after the server was told to stop.
-const GRACE: Duration = Duration::from_millis(600);
+const GRACE: Duration = Duration::from_millis(900);
 
 /// Answers one request: a line with the number of milliseconds that the work is to take.
 async fn answer(reader: StreamReader, writer: StreamWriter) -> Result<(), ReadError> {

@@ -4,20 +4,21 @@
 //! `cargo test --test website_status` doesn't.
 
 use std::env;
-use std::env::consts::EXE_SUFFIX;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Barrier, mpsc};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-/// After this time something hangs. It is never waited for otherwise.
-const DEADLINE: Duration = Duration::from_secs(60);
+use program::{Run, Running, Server, example};
+
+#[path = "common/program.rs"]
+mod program;
 
 #[test]
 fn without_arguments_it_checks_ten_sites_of_its_own_twice() {
@@ -303,8 +304,6 @@ fn on_a_terminal_a_line_tells_how_far_it_is() {
 #[cfg(unix)]
 #[test]
 fn ctrl_c_ends_it_with_status_130() {
-    use std::os::unix::process::ExitStatusExt;
-
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent_url = format!("http://{}/", silent.local_addr().unwrap());
     let failing_url = format!("http://127.0.0.1:{}/", refused_port());
@@ -313,54 +312,23 @@ fn ctrl_c_ends_it_with_status_130() {
     let mut child = Running::start(command.stdout(Stdio::null()).stderr(Stdio::piped()));
     // Once it has connected, the first check has failed, and the second waits for the reply.
     let (stream, _) = silent.accept().unwrap();
-    let killed = Command::new("kill").args(["-INT", &child.0.id().to_string()]).status();
-    assert!(killed.unwrap().success());
+    assert_eq!(child.ctrl_c(), Some(130));
 
     let mut complaints = String::new();
     child.0.stderr.take().unwrap().read_to_string(&mut complaints).unwrap();
-    let status = child.0.wait().unwrap();
-    // A shell says 130 for a program that the signal has ended.
-    assert_eq!(status.code().or(status.signal().map(|signal| 128 + signal)), Some(130));
     assert_eq!(complaints, "");
     drop(stream);
-}
-
-/// What a run of a program has come to.
-struct Run {
-    output: String,
-    complaints: String,
-    code: Option<i32>,
 }
 
 fn website_status(arguments: &[impl AsRef<OsStr>]) -> Run {
     Run::of(Command::new(program()).args(arguments))
 }
 
-/// Cargo builds a package's examples with its tests, into the folder beside theirs.
 fn program() -> PathBuf {
-    let test = env::current_exe().unwrap();
-    let folder = test.parent().and_then(Path::parent).unwrap().join("examples");
-    let program = folder.join(format!("website_status{EXE_SUFFIX}"));
-    assert!(
-        program.exists(),
-        "{} is missing: `cargo test` builds it, or `cargo build --example website_status`",
-        program.display()
-    );
-    program
+    example("website_status")
 }
 
 impl Run {
-    fn of(command: &mut Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = Running::start(command);
-        let output = read_all(child.0.stdout.take().unwrap());
-        let complaints = read_all(child.0.stderr.take().unwrap());
-        let finished = "the program neither ends nor closes its output";
-        let output = output.recv_timeout(DEADLINE).expect(finished);
-        let complaints = complaints.recv_timeout(DEADLINE).expect(finished);
-        Self { output, complaints, code: child.0.wait().unwrap().code() }
-    }
-
     /// What is said of each URL.
     fn results(&self) -> Vec<&str> {
         self.output.lines().map(result_of).collect()
@@ -371,70 +339,6 @@ impl Run {
 fn result_of(line: &str) -> &str {
     let (_url, result) = line.trim_start().split_once("  ").expect("a URL and a result");
     result.trim_start()
-}
-
-fn read_all(mut pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let mut text = String::new();
-        pipe.read_to_string(&mut text).expect("the program writes text");
-        // Nobody waits any more if the time was up.
-        let _ = sender.send(text);
-    });
-    receiver
-}
-
-/// A child process, which is killed when this is dropped.
-struct Running(Child);
-
-impl Running {
-    fn start(command: &mut Command) -> Self {
-        match command.spawn() {
-            Ok(child) => Self(child),
-            Err(error) => panic!("{:?} can't be started: {error}", command.get_program()),
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A server in a process of its own, and the lines that it writes.
-struct Server {
-    lines: mpsc::Receiver<String>,
-    _process: Running,
-}
-
-impl Server {
-    fn start(command: &mut Command) -> Self {
-        let mut process = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::null()));
-        let output = BufReader::new(process.0.stdout.take().unwrap());
-        let (sender, lines) = mpsc::channel();
-        // It reads to the end, even if nobody wants the lines: else the server might block, or fail.
-        thread::spawn(move || {
-            output.lines().map_while(Result::ok).for_each(|line| {
-                let _ = sender.send(line);
-            })
-        });
-        Self { lines, _process: process }
-    }
-
-    /// The port that it listens on, which it tells after `prefix`.
-    fn read_port(&self, prefix: &str) -> u16 {
-        loop {
-            let line = self.lines.recv_timeout(DEADLINE);
-            let line = line.expect("the server ended, or has not said which port it listens on");
-            if let Some(rest) = line.strip_prefix(prefix) {
-                let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-                return digits.parse().unwrap();
-            }
-        }
-    }
 }
 
 /// A certificate authority, made with the command line of OpenSSL.

@@ -45,6 +45,7 @@
 //!   [`ProcessPool`].
 //! - Child processes: [`create_subprocess_exec`], [`create_subprocess_shell`], [`subprocess`].
 //! - The event loop itself, for authors of frameworks: [`low_level`].
+//! - Every name of asyncio's, and what it is here: [`asyncio_map`].
 //!
 //! # An exception is one of two things
 //!
@@ -58,6 +59,7 @@
 mod as_completed;
 pub mod async_iter;
 mod async_with;
+pub mod asyncio_map;
 #[doc(hidden)]
 pub mod entry;
 mod executors;

@@ -138,6 +138,24 @@ examples! {
         "client 60000: no answer",
         "the server has ended",
     ];
+    producer_consumer: [
+        "the soup is on the counter, with 1 in all",
+        "the bread is on the counter, with 2 in all",
+        "the fish is on the counter, with 3 in all",
+        "the rice is on the counter, with 2 in all",
+        "the cake is on the counter, with 3 in all",
+        "Anna has served the soup",
+        "Otto has served the bread",
+        "the tea is on the counter, with 2 in all",
+        "the cook is done",
+        "Anna has served the fish",
+        "Otto has served the rice",
+        "Anna has served the cake",
+        "Otto has served the tea",
+        "all guests have eaten",
+        "Anna goes home",
+        "Otto goes home",
+    ];
     progress: ["....................", "All done"];
     run_coroutine: ["nothing has run yet", "hello from a coroutine", "and it returned this"];
     shield: [

@@ -22,11 +22,12 @@ const TESTED_ELSEWHERE: &[&str] = &[
 ///
 /// In a line, `{number}` stands for a number, and `{any}` for anything.
 macro_rules! examples {
-    ($($name:ident: [$($line:expr),* $(,)?];)*) => {
+    ($($(#[$attribute:meta])* $name:ident: [$($line:expr),* $(,)?];)*) => {
         const ROWS: &[&str] = &[$(stringify!($name)),*];
 
         $(
             #[test]
+            $(#[$attribute])*
             fn $name() {
                 check(stringify!($name), &[$($line),*]);
             }
@@ -164,6 +165,10 @@ examples! {
         "shielded: <Task cancelled name='Task-3' coro=<ronde::shield::Shield<u32>>{any}>",
         "task: <Task finished name='Task-2' coro=<shield::work>{any} result=1>",
     ];
+    #[cfg(unix)] // There the program `echo` is found everywhere.
+    subprocess_exec: ["Hello World", "subprocess: <Process {number}>"];
+    #[cfg(unix)]
+    subprocess_shell: ["Hello World", "subprocess: <Process {number}>"];
     to_thread: [
         "Main running the blocking task",
         "Main doing other things",

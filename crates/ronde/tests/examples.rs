@@ -60,6 +60,8 @@ examples! {
         "> Task-10, all_tasks::work",
         "> Task-11, all_tasks::work",
     ];
+    async_generator: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    async_iterator: ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"];
     background_tasks: [
         "main waits for 3 tasks",
         "task 1 is done",
@@ -95,6 +97,18 @@ examples! {
         "Otto reads: Anna has left",
     ];
     clean_up: ["tidied up", "Err(Cancelled({any}))"];
+    comprehensions: [
+        "long: [\"not\"]",
+        "loud: [\"TO\", \"BE\", \"OR\", \"NOT\", \"TO\", \"BE\"]",
+        "set: {\"be\", \"not\", \"or\", \"to\"}",
+        "lengths: {\"be\": 2, \"not\": 3, \"or\": 2, \"to\": 2}",
+        "squares: [1, 4, 9, 16, 25]",
+    ];
+    context_manager: [
+        ">entering the context manager",
+        "within the manager",
+        ">exiting the context manager",
+    ];
     current_task: ["main coroutine started", "<Task pending name='Task-1' coro=<current_task::main>{any}>"];
     delay: [
         "main starts a report that is due later",

@@ -18,7 +18,8 @@ use crate::running::get_running_loop;
 /// # In asyncio
 ///
 /// `concurrent.futures.ThreadPoolExecutor`. As there, the default size is the number of processors
-/// plus 4, and 32 at the most.
+/// plus 4, and 32 at the most. There is no `initializer`: what each thread needs goes into a
+/// `thread_local!`, which is made when it is first used.
 ///
 /// # Examples
 ///

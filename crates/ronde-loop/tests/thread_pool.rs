@@ -265,3 +265,33 @@ fn a_pool_that_is_dropped_still_does_what_it_was_given() {
     }
     turn(&event_loop);
 }
+
+/// A thread needs room for its stack. Takes a process of its own: the limit holds for all of it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_thread_that_cannot_be_started_is_an_error() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    const VARIABLE: &str = "RONDE_TEST_WITHOUT_ROOM";
+
+    if std::env::var_os(VARIABLE).is_none() {
+        let this = std::env::current_exe().unwrap();
+        let output = std::process::Command::new(this)
+            .args(["--exact", "a_thread_that_cannot_be_started_is_an_error"])
+            .env(VARIABLE, "1")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        return;
+    }
+    let pool = pool(2, "none");
+    let event_loop = simulated();
+    let limit = |bytes| setrlimit(Resource::As, Rlimit { current: bytes, maximum: None });
+    limit(Some(1)).unwrap();
+    let refused = event_loop.run_in_executor(Some(&pool), || 7);
+    limit(None).unwrap();
+    let error = refused.unwrap_err();
+    assert!(matches!(error, SubmitError::NoThread(_)), "{error}");
+    // The pool is none the worse for it.
+    let job = event_loop.run_in_executor(Some(&pool), || 7).unwrap();
+    assert_eq!(event_loop.run_until_complete(job).unwrap().unwrap(), 7);
+}

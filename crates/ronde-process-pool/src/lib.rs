@@ -34,6 +34,8 @@
 //! | the job is cancelled | nothing | is killed and replaced |
 //! | the program ends, in whatever way | | ends |
 //!
+//! With `panic = "abort"`, a panic is a crash.
+//!
 //! # Inside
 //!
 //! There is no task and no thread behind a pool: a job's own future takes a place in the queue, gets a

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
-use ronde_loop::{get_running_loop, yield_now};
+use ronde_loop::{LoopHandle, get_running_loop, yield_now};
 use ronde_process::Process;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,7 +25,8 @@ use crate::worker::{Outcome, Start, Worker};
 /// For work that keeps a processor busy, or that may crash. Work that merely blocks is better off in a
 /// thread, which costs less and needs no registered functions.
 ///
-/// A pool belongs to the loop that it is first used on. Dropping it kills the workers, and jobs that
+/// A pool belongs to the thread that made it. Each loop there has workers of its own: those of another
+/// are replaced. Dropping the pool kills the workers, and jobs that
 /// are not done fail with [`ProcessPoolError::ShutDown`]; [`shutdown`](Self::shutdown) is the orderly
 /// end.
 ///
@@ -263,10 +264,10 @@ async fn run(
     let _hold = event_loop.hold_clock();
     let place = shared.places.take().await;
     loop {
-        let (lease, is_new) = match shared.idle_worker() {
+        let (lease, is_new) = match shared.idle_worker(&event_loop) {
             _ if shared.phase.get() == Phase::Ended => return Err(ProcessPoolError::ShutDown),
             Some(worker) => (Lease::new(&shared, worker), false),
-            None => (shared.new_worker().await?, true),
+            None => (shared.new_worker(&event_loop).await?, true),
         };
         match lease.worker().run(&request).await {
             Outcome::Replied(reply) => {
@@ -308,12 +309,12 @@ impl Shared {
     }
 
     /// The one that was busy last, if there is one that lives.
-    fn idle_worker(&self) -> Option<Rc<Worker>> {
+    fn idle_worker(&self, event_loop: &LoopHandle) -> Option<Rc<Worker>> {
         loop {
             let mut workers = self.workers.borrow_mut();
             let index = workers.iter().rposition(|worker| !worker.busy.get())?;
             let worker = workers.remove(index);
-            if worker.has_ended() {
+            if !worker.is_of_use_on(event_loop) {
                 drop(workers);
                 continue;
             }
@@ -323,9 +324,9 @@ impl Shared {
         }
     }
 
-    async fn new_worker<'a>(self: &'a Rc<Self>) -> Result<Lease<'a>, ProcessPoolError> {
+    async fn new_worker(&self, event_loop: &LoopHandle) -> Result<Lease<'_>, ProcessPoolError> {
         self.started.set(self.started.get() + 1);
-        let worker = Rc::new(Worker::start(&self.start).await?);
+        let worker = Rc::new(Worker::start(&self.start, event_loop).await?);
         if self.phase.get() == Phase::Ended {
             return Err(ProcessPoolError::ShutDown);
         }

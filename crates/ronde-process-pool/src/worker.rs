@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ronde_loop::timeout;
+use ronde_loop::{LoopHandle, timeout};
 use ronde_process::{Process, ReturnCode, create_subprocess_exec};
 use ronde_streams::{StreamReader, StreamWriter, from_socket};
 
@@ -33,6 +33,8 @@ pub(crate) struct Worker {
     process: Process,
     reader: StreamReader,
     writer: StreamWriter,
+    /// Its streams are of use on this loop alone.
+    event_loop: LoopHandle,
     pub(crate) busy: Cell<bool>,
     /// How many jobs it has been given.
     pub(crate) jobs: Cell<usize>,
@@ -48,7 +50,10 @@ pub(crate) enum Outcome {
 }
 
 impl Worker {
-    pub(crate) async fn start(start: &Start) -> Result<Self, ProcessPoolError> {
+    pub(crate) async fn start(
+        start: &Start,
+        event_loop: &LoopHandle,
+    ) -> Result<Self, ProcessPoolError> {
         let program = match &start.program {
             Some(program) => program.clone(),
             None => env::current_exe().map_err(ProcessPoolError::Program)?,
@@ -59,7 +64,9 @@ impl Worker {
             opened.map_err(|error| ProcessPoolError::Socket(io::Error::other(error)))?;
         let command = create_subprocess_exec(program).arg(WORKER_ARGUMENT).stdin(stdin);
         let process = command.kill_on_drop(true).await.map_err(ProcessPoolError::Spawn)?;
-        let worker = Self { process, reader, writer, busy: Cell::new(true), jobs: Cell::new(0) };
+        let event_loop = event_loop.clone();
+        let (busy, jobs) = (Cell::new(true), Cell::new(0));
+        let worker = Self { process, reader, writer, event_loop, busy, jobs };
         match timeout(start.limit, worker.receive()).await {
             Err(_) => Err(ProcessPoolError::NotReady { waited: start.limit }),
             Ok(None) => Err(ProcessPoolError::EndedEarly { returncode: worker.returncode().await }),
@@ -74,9 +81,9 @@ impl Worker {
         }
     }
 
-    /// Has it ended by itself, as far as is known?
-    pub(crate) fn has_ended(&self) -> bool {
-        self.process.returncode().is_some()
+    /// As far as is known: it may have ended just now.
+    pub(crate) fn is_of_use_on(&self, event_loop: &LoopHandle) -> bool {
+        self.process.returncode().is_none() && self.event_loop == *event_loop
     }
 
     pub(crate) fn kill(&self) {

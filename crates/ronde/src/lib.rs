@@ -96,7 +96,7 @@ pub use run::run;
 pub use runner::{Runner, RunnerBuilder};
 pub use shield::{Shield, shield};
 pub use tasks::{all_tasks, create_task, task_builder};
-pub use threads::to_thread;
+pub use threads::{CancelToken, to_thread, to_thread_with_token};
 pub use wait::{ReturnWhen, Wait, Waited, wait};
 
 pub use ronde_context::{CancelScope, CancelledError, CatchCancelled, Origin, catch_cancelled};

@@ -1,6 +1,8 @@
 //! `to_thread`: blocking work beside the loop.
 
-use ronde::{JobError, create_task, gather_all, get_running_loop, to_thread, yield_now};
+use ronde::{
+    JobError, create_task, gather_all, get_running_loop, to_thread, to_thread_with_token, yield_now,
+};
 use std::sync::mpsc;
 use std::thread;
 
@@ -55,4 +57,37 @@ async fn a_function_that_has_begun_runs_on_when_the_task_is_cancelled() {
     assert!(task.await.unwrap_err().is_cancelled());
     release.send(()).unwrap();
     assert_eq!(is_done.recv(), Ok("ran on"));
+}
+
+#[ronde::test(simulated)]
+async fn a_function_with_a_token_learns_that_its_task_was_cancelled() {
+    let (begun, begins) = mpsc::channel();
+    let (ended, ends) = mpsc::channel();
+    let task = create_task(to_thread_with_token(move |token| {
+        begun.send(token.is_cancelled()).unwrap();
+        while !token.is_cancelled() {
+            thread::yield_now();
+        }
+        ended.send("noticed").unwrap();
+    }));
+    yield_now().await;
+    assert_eq!(begins.recv(), Ok(false));
+    task.cancel();
+    assert!(task.await.unwrap_err().is_cancelled());
+    assert_eq!(ends.recv(), Ok("noticed"));
+}
+
+#[ronde::test(simulated)]
+async fn a_function_with_a_token_that_nobody_cancels_returns_its_result() {
+    assert!(!to_thread_with_token(|token| token.is_cancelled()).await.unwrap());
+    let panics = to_thread_with_token(|_| panic!("no luck"));
+    let outcome: Result<(), _> = panics.await;
+    assert!(matches!(outcome, Err(JobError::Panicked(_))));
+}
+
+#[ronde::test(simulated)]
+async fn a_function_with_a_token_that_is_cancelled_before_it_begins_is_never_called() {
+    let task = create_task(to_thread_with_token(|_| unreachable!()));
+    task.cancel();
+    assert!(task.await.map(|_: Result<(), _>| ()).unwrap_err().is_cancelled());
 }

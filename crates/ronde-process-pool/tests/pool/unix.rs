@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::fs;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::panic::catch_unwind;
 use std::rc::Rc;
 use std::time::Duration;
@@ -50,6 +52,7 @@ tests! {
     jobs_that_outlive_their_pool_fail,
     jobs_whose_pool_is_killed_fail,
     a_pool_that_is_dropped_leaves_no_process,
+    a_pool_may_outlive_its_loop,
     workers_end_with_their_program,
     workers_end_when_their_program_is_killed,
     an_interrupt_does_not_end_a_worker,
@@ -316,16 +319,25 @@ fn a_job_that_is_cancelled_before_it_begins_never_runs() {
 }
 
 fn a_job_that_is_cancelled_while_its_worker_starts_leaves_nothing() {
-    run(async {
-        let (pool, never) = (pool(1), Gate::new());
-        let task = create_task(pool.run(hold, never.files()));
-        until(|| (pool.statistics().started == 1 && !children().is_empty()).then_some(())).await;
-        assert_eq!(pool.statistics().workers, 0);
-        task.cancel();
-        assert!(task.await.unwrap_err().is_cancelled());
+    // A program that never gets ready.
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("sleeps");
+    fs::write(&program, "#!/bin/sh\nexec sleep 1000\n").unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+    run(async move {
+        let pool = ProcessPool::builder(jobs()).workers(1).program(program).build().unwrap();
+        let task = create_task(pool.run(square, 7));
+        until(|| (!children().is_empty()).then_some(())).await;
+        let queued = create_task(pool.run(square, 8));
+        yield_now().await;
+        assert_eq!(pool.statistics().queued, 1);
+        for job in [task, queued] {
+            job.cancel();
+            assert!(job.await.unwrap_err().is_cancelled());
+        }
         no_children().await;
-        assert!(!never.begun.exists());
-        assert_eq!(pool.run(square, 7).await.unwrap(), 49);
+        let statistics = pool.statistics();
+        assert_eq!((statistics.workers, statistics.running, statistics.queued), (0, 0, 0));
     });
 }
 
@@ -463,6 +475,23 @@ fn a_pool_that_is_dropped_leaves_no_process() {
         drop(pool);
         no_children().await;
     });
+}
+
+fn a_pool_may_outlive_its_loop() {
+    let (pool, first) = run(async {
+        let pool = pool(1);
+        let worker = pool.run(pid, ()).await.unwrap();
+        (pool, worker)
+    });
+    assert_eq!(children(), [first]);
+    let (pool, second) = ronde::run(async {
+        let worker = pool.run(pid, ()).await.unwrap();
+        (pool, worker)
+    })
+    .unwrap();
+    assert_ne!(first, second);
+    drop(pool);
+    run(no_children());
 }
 
 fn workers_end_with_their_program() {

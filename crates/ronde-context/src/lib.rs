@@ -38,6 +38,11 @@
 //! # });
 //! ```
 //!
+//! # Context variables
+//!
+//! A [`ContextVar`] has a value for each [`Context`]; executors see to it that a task or a callback
+//! has a copy of the one it was created in.
+//!
 //! # Inside
 //!
 //! A handful of thread-local cells, loaded before a task is polled and read back afterwards (see
@@ -56,6 +61,7 @@ mod error;
 mod handler;
 mod registers;
 mod scope;
+mod variables;
 mod wait;
 
 pub use current::current_task;
@@ -64,6 +70,7 @@ pub use error::{CancelledError, Origin, Raise};
 pub use handler::{CatchCancelled, catch_cancelled};
 pub use registers::{decline, is_cancelling};
 pub use scope::{CancelScope, Scoped};
+pub use variables::{Context, ContextVar, ResetError, Token, copy_context};
 pub use wait::{Awaited, CancelStep, Wait, cancel, no_longer_waiting_for, waiting_for};
 
 /// The other side: what an executor does around each poll of a task.
@@ -75,6 +82,7 @@ pub mod executor {
     pub use crate::current::provide_current_task;
     pub use crate::handler::{Handler, Step};
     pub use crate::registers::{Frame, Previous, arm, enter, leave, uncancelled};
+    pub use crate::variables::ContextSlot;
 }
 
 /// Makes the example of the README a test.

@@ -104,7 +104,7 @@ impl Entry {
     fn run(self, shared: &Rc<Shared>) {
         let outcome = match self {
             Entry::Callback(handle) => handle.run(),
-            Entry::Repeated(callback) => Handle::new(move || callback()).run(),
+            Entry::Repeated(callback) => Handle::without_context(move || callback()).run(),
             Entry::Wake(waker) => {
                 waker.wake();
                 Ok(())

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use crate::error::PanicError;
 use crate::failure::{ExceptionContext, Failure};
+use crate::inherited::Inherited;
 
 /// A callback that has been queued, and can still be cancelled.
 ///
@@ -47,6 +48,8 @@ enum State {
 
 struct Once<F> {
     closure: RefCell<Option<F>>,
+    /// `None` if the closure sees to it itself.
+    inherited: Cell<Option<Inherited>>,
     state: Cell<State>,
     created_at: &'static Location<'static>,
 }
@@ -55,7 +58,10 @@ impl<F: FnOnce()> Callback for Once<F> {
     fn run(&self) {
         let Some(closure) = self.closure.take() else { return };
         self.state.set(State::Run);
-        closure();
+        match self.inherited.take() {
+            Some(inherited) => inherited.run(closure),
+            None => closure(),
+        }
     }
 
     fn cancel(&self) {
@@ -63,6 +69,7 @@ impl<F: FnOnce()> Callback for Once<F> {
             self.state.set(State::Cancelled);
             // What the closure holds is released now and not when its turn comes.
             drop(self.closure.take());
+            drop(self.inherited.take());
         }
     }
 
@@ -78,9 +85,21 @@ impl<F: FnOnce()> Callback for Once<F> {
 impl Handle {
     #[track_caller]
     pub(crate) fn new(closure: impl FnOnce() + 'static) -> Self {
+        Self::with(closure, Some(Inherited::from_caller()))
+    }
+
+    /// Of a closure that runs in no context in particular, or sees to it itself.
+    #[track_caller]
+    pub(crate) fn without_context(closure: impl FnOnce() + 'static) -> Self {
+        Self::with(closure, None)
+    }
+
+    #[track_caller]
+    fn with(closure: impl FnOnce() + 'static, inherited: Option<Inherited>) -> Self {
         Self {
             callback: Rc::new(Once {
                 closure: RefCell::new(Some(closure)),
+                inherited: Cell::new(inherited),
                 state: Cell::new(State::Queued),
                 created_at: Location::caller(),
             }),

@@ -346,7 +346,7 @@ impl Shared {
             match arrival {
                 Arrival::Step(step) => self.ready.push_step(ManuallyDrop::into_inner(step)),
                 Arrival::Call(call) => {
-                    self.ready.push(Entry::Callback(Handle::new(move || call.run())));
+                    self.ready.push(Entry::Callback(Handle::without_context(|| call.run())));
                 }
             }
         }

@@ -50,6 +50,7 @@ mod current;
 mod error;
 mod executor;
 mod failure;
+mod inherited;
 mod listeners;
 mod promise;
 mod remote;

@@ -17,6 +17,7 @@ use crate::callback::Handle;
 use crate::current;
 use crate::error::{InvalidStateError, TaskError};
 use crate::failure::{ExceptionContext, Failure, is_err};
+use crate::inherited::Inherited;
 use crate::listeners::{CallbackId, Listener, Listeners, listen};
 
 /// A result that isn't there yet, and that anybody who has the promise can set, once.
@@ -235,6 +236,8 @@ impl<T: 'static> Promise<T> {
     ///
     /// Outside a running executor a promise that is done calls it at once.
     pub fn add_done_callback(&self, callback: impl FnOnce(&Promise<T>) + 'static) -> CallbackId {
+        let inherited = Inherited::from_caller();
+        let callback = move |promise: &Promise<T>| inherited.run(|| callback(promise));
         let mut listeners = self.shared.listeners.borrow_mut();
         let id = listeners.push(Listener::Callback(Box::new(callback)));
         if self.done() {
@@ -267,7 +270,7 @@ impl<T: 'static> Promise<T> {
 
     fn call_soon(&self, callback: DoneCallback<T>) {
         let promise = self.clone();
-        let handle = Handle::new(move || callback(&promise));
+        let handle = Handle::without_context(move || callback(&promise));
         let queued =
             current::with_executor(|executor| executor.ready.push(Entry::Callback(handle.clone())));
         if queued.is_none()

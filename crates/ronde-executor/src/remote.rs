@@ -5,6 +5,7 @@ use std::mem::ManuallyDrop;
 
 use concurrent_queue::ConcurrentQueue;
 
+use crate::inherited::Inherited;
 use crate::spawn::Runnable;
 use crate::sync::{Arc, AtomicBool, Ordering};
 
@@ -51,13 +52,15 @@ pub(crate) enum Arrival {
 
 pub(crate) struct Call {
     closure: Closure,
+    /// From the thread that sent it.
+    inherited: Inherited,
     cancelled: Arc<AtomicBool>,
 }
 
 impl Call {
     pub(crate) fn run(self) {
         if !self.cancelled.load(Ordering::Acquire) {
-            (self.closure)();
+            self.inherited.run(self.closure);
         }
     }
 }
@@ -126,7 +129,8 @@ impl Remote {
 
     /// Queues a closure, to run on the executor's thread.
     ///
-    /// May be called from any thread, and from code that runs on the executor itself.
+    /// May be called from any thread, and from code that runs on the executor itself. It runs in a copy
+    /// of the caller's context.
     ///
     /// # Errors
     ///
@@ -140,7 +144,8 @@ impl Remote {
             return Err(ClosedError);
         }
         let cancelled = Arc::new(AtomicBool::new(false));
-        let call = Call { closure: Box::new(closure), cancelled: cancelled.clone() };
+        let inherited = Inherited::from_caller();
+        let call = Call { closure: Box::new(closure), inherited, cancelled: cancelled.clone() };
         self.shared.push(Arrival::Call(call));
         Ok(RemoteHandle { cancelled })
     }

@@ -31,6 +31,7 @@
 //! - Tasks that end together: [`task_group`], [`try_task_group`].
 //! - Several at once: [`gather`], [`gather_all`], [`try_gather`], [`wait`], [`as_completed`].
 //! - Time: [`sleep`], [`sleep_until`], [`yield_now`], [`timeout`], [`timeout_at`], [`wait_for`].
+//! - Values that tasks and callbacks inherit: [`ContextVar`], [`Context`], [`copy_context`].
 //! - Results set by hand: [`Promise`].
 //! - Iterators that wait, and comprehensions: [`AsyncIterator`], [`async_iter`], [`await_all`].
 //! - Generators: [`generator`], [`try_generator`], [`AsyncGenerator`].
@@ -99,7 +100,10 @@ pub use tasks::{all_tasks, create_task, task_builder};
 pub use threads::{CancelToken, to_thread, to_thread_with_token};
 pub use wait::{ReturnWhen, Wait, Waited, wait};
 
-pub use ronde_context::{CancelScope, CancelledError, CatchCancelled, Origin, catch_cancelled};
+pub use ronde_context::{
+    CancelScope, CancelledError, CatchCancelled, Context, ContextVar, Origin, ResetError, Token,
+    catch_cancelled, copy_context,
+};
 pub use ronde_loop::{
     CallbackId, Deadlock, IntoTask, InvalidStateError, JobError, NoRunningLoopError, PanicError,
     Promise, RescheduleError, RunError, SetResultError, Sleep, SubmitError, Task, TaskBuilder,

@@ -1,12 +1,12 @@
 //! A loop for several runs, and the orderly end of one.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
-use ronde_context::{CancelledError, Origin};
+use ronde_context::{CancelledError, Context, Origin, copy_context};
 use ronde_loop::{
     Clock, EventLoop, ExceptionContext, Failure, IntoTask, LoopHandle, RunError, TaskRef,
 };
@@ -39,6 +39,8 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(300);
 /// ```
 pub struct Runner {
     event_loop: EventLoop,
+    /// What the main tasks run in, one after the other.
+    context: RefCell<Context>,
     handle_ctrl_c: bool,
 }
 
@@ -60,7 +62,9 @@ impl Runner {
 
     /// Runs `main`, a future or a task of this loop, and returns its output.
     ///
-    /// Other tasks stay with the loop, and go on in the next run.
+    /// Other tasks stay with the loop, and go on in the next run. All main tasks of a runner run in one
+    /// [context](crate::Context), a copy of the one that the runner was made in: what the first sets,
+    /// the second sees.
     ///
     /// # Errors
     ///
@@ -73,15 +77,20 @@ impl Runner {
     pub fn run<M: IntoTask>(&self, main: M) -> Result<M::Value, RunError> {
         self.check_can_run()?;
         let _current = self.event_loop.enter();
-        let child = main.into_child();
+        let mut context = self.context.take();
+        let child = context.run(|| main.into_child());
+        self.context.replace(context);
         let interrupt = if self.handle_ctrl_c {
             Interrupt::watch(&self.event_loop, child.as_ref().clone())
                 .map_err(|source| RunError::Io { doing: "watching for Ctrl-C", source })?
         } else {
             None
         };
+        let task = child.as_ref().clone();
         let outcome = self.event_loop.run_until_complete(child);
         drop(interrupt);
+        // What it has set is there in the next run.
+        self.context.replace(task.context());
         match outcome {
             Err(RunError::Cancelled(error)) if error.origin() == Origin::Interrupt => {
                 Err(RunError::Interrupted)
@@ -281,6 +290,10 @@ impl RunnerBuilder {
         if ronde_loop::get_running_loop().is_ok() {
             return Err(RunError::AlreadyRunning);
         }
-        Ok(Runner { event_loop: self.event_loop.build()?, handle_ctrl_c: self.handle_ctrl_c })
+        Ok(Runner {
+            event_loop: self.event_loop.build()?,
+            context: RefCell::new(copy_context()),
+            handle_ctrl_c: self.handle_ctrl_c,
+        })
     }
 }

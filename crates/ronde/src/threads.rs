@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use ronde_context::copy_context;
 use ronde_loop::{JobError, get_running_loop};
 
 /// Runs a function that blocks on a thread of the loop's default executor.
+///
+/// The function runs in a copy of the caller's [context](crate::Context).
 ///
 /// To choose the executor there is [`run_in_executor`](crate::run_in_executor). Work that keeps a
 /// processor busy for long, or that may crash, is better off in a
@@ -46,7 +49,8 @@ where
     F: FnOnce() -> T + Send + 'static,
 {
     let event_loop = get_running_loop().expect("`to_thread` was polled outside a running loop");
-    event_loop.run_in_executor(None, function)?.await
+    let mut context = copy_context();
+    event_loop.run_in_executor(None, move || context.run(function))?.await
 }
 
 /// As [`to_thread`], for a function that wants to know when nobody waits for it any more.

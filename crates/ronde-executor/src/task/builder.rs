@@ -5,7 +5,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::rc::Rc;
 
-use ronde_context::CancelledError;
+use ronde_context::{CancelledError, Context};
 
 use super::coroutine;
 use super::handle::Task;
@@ -15,7 +15,7 @@ use crate::current;
 use crate::error::TaskError;
 use crate::executor::{Executor, Shared};
 
-/// How a task is to be created: its name, and whether it begins at once.
+/// How a task is to be created: its name, its context, and whether it begins at once.
 ///
 /// # In asyncio
 ///
@@ -36,6 +36,7 @@ use crate::executor::{Executor, Shared};
 pub struct TaskBuilder {
     pub(super) name: Option<Rc<str>>,
     pub(super) eager: bool,
+    pub(super) context: Option<Context>,
 }
 
 impl TaskBuilder {
@@ -47,6 +48,30 @@ impl TaskBuilder {
     /// The name. Default: `Task-` and a number.
     pub fn named(mut self, name: impl Into<Rc<str>>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    /// The context that the task runs in. Default: a copy of the caller's.
+    ///
+    /// What the task sets stays in the task: see [`TaskRef::context`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ronde_context::{Context, ContextVar};
+    /// use ronde_executor::{Executor, TaskBuilder};
+    ///
+    /// static USER: ContextVar<&str> = ContextVar::new("user");
+    ///
+    /// let executor = Executor::new(|| {});
+    /// USER.set("Ada");
+    /// let builder = TaskBuilder::new().context(Context::new());
+    /// let task = builder.create_task_on(&executor, async { USER.get() });
+    /// executor.run_batch();
+    /// assert_eq!(task.result().unwrap(), None);
+    /// ```
+    pub fn context(mut self, context: Context) -> Self {
+        self.context = Some(context);
         self
     }
 
@@ -151,7 +176,8 @@ impl TaskBuilder {
     /// ```
     #[track_caller]
     pub fn cancelled_task<T: 'static>(self, error: CancelledError) -> Task<T> {
-        let record = Record::new(&current_executor(), type_name::<T>(), Location::caller());
+        let record =
+            Record::new(&current_executor(), type_name::<T>(), Location::caller(), self.context);
         *record.header.name.borrow_mut() = self.name;
         record.finish(Err(TaskError::Cancelled(error)));
         Task::of(record)
@@ -170,7 +196,7 @@ impl TaskBuilder {
     {
         // Formatted here, as this is called from functions that are inlined everywhere.
         assert!(!executor.is_closed(), "a task was created on a closed event loop");
-        let record = Record::new(executor, type_name::<F>(), created_at);
+        let record = Record::new(executor, type_name::<F>(), created_at, self.context);
         if self.name.is_some() {
             *record.header.name.borrow_mut() = self.name;
         }

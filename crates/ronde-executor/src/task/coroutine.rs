@@ -68,9 +68,11 @@ where
         let Some(record) = &*this.record else { return Poll::Ready(()) };
         let mut waited = record.header.waiting.take();
         current::swap_task(this.reference);
+        record.header.enter_inherited();
         let previous = enter();
         let step = step(record, this.boundary, this.future, &mut waited, cx);
         let frame = leave(previous, |wait| *record.header.waiting.borrow_mut() = Some(wait));
+        record.header.leave_inherited();
         current::swap_task(this.reference);
 
         if step.is_none() && frame.is_none() && !record.header.flags.any(REQUESTED | FORWARDED) {

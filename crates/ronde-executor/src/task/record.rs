@@ -7,7 +7,9 @@ use std::panic::Location;
 use std::rc::{Rc, Weak};
 use std::task::Waker;
 
-use ronde_context::{Awaited, CancelledError, Wait};
+use ronde_context::executor::ContextSlot;
+use ronde_context::{Awaited, CancelledError, Context, Wait, copy_context};
+use tracing::Span;
 
 use super::reference::TaskRef;
 use crate::batch::Entry;
@@ -15,6 +17,7 @@ use crate::callback::Handle;
 use crate::error::{InvalidStateError, TaskError};
 use crate::executor::Shared;
 use crate::failure::{ExceptionContext, Failure, is_err};
+use crate::inherited::{current_span, enter_span, exit_span};
 use crate::listeners::{Listener, Listeners};
 
 pub(crate) type DoneCallback = Box<dyn FnOnce(&TaskRef)>;
@@ -45,6 +48,10 @@ pub(crate) struct Header {
     pub(crate) listeners: RefCell<Listeners<DoneCallback>>,
     /// Why there is no value. Invariant: `Some` exactly in the states `Cancelled` and `Panicked`.
     pub(crate) error: RefCell<Option<TaskError>>,
+    /// What the task runs in. While it is polled, here is what ran before.
+    pub(crate) context: ContextSlot,
+    /// The span that the task was created in. `None` if nobody traces.
+    pub(crate) span: Option<Box<Span>>,
     pub(crate) number: u64,
     pub(crate) executor: Weak<Shared>,
     /// Where the task is in `Shared::tasks`.
@@ -141,6 +148,7 @@ impl<T: 'static> Record<T> {
         executor: &Rc<Shared>,
         coroutine_type: &'static str,
         created_at: &'static Location<'static>,
+        context: Option<Context>,
     ) -> Rc<Self> {
         Rc::new(Self {
             header: Header {
@@ -148,6 +156,8 @@ impl<T: 'static> Record<T> {
                 executor: Rc::downgrade(executor),
                 coroutine_type,
                 created_at,
+                context: ContextSlot::of(context.unwrap_or_else(copy_context)),
+                span: current_span(),
                 name: RefCell::new(None),
                 state: Cell::new(State::Pending),
                 flags: Flags::default(),
@@ -204,7 +214,7 @@ impl<T: 'static> Record<T> {
 
     fn callback_entry(self: &Rc<Self>, callback: DoneCallback) -> Entry {
         let task = TaskRef::new(self.clone());
-        Entry::Callback(Handle::new(move || callback(&task)))
+        Entry::Callback(Handle::without_context(move || callback(&task)))
     }
 
     /// Moves the outcome out. The value is there once.
@@ -248,6 +258,24 @@ impl Header {
             *cancelled = std::mem::take(cancelled).without_message();
         }
         taken
+    }
+
+    /// A step begins: it runs in the task's own context and span.
+    #[inline]
+    pub(crate) fn enter_inherited(&self) {
+        self.context.enter();
+        if let Some(span) = &self.span {
+            enter_span(span);
+        }
+    }
+
+    /// The step is over. Panics have been caught in it.
+    #[inline]
+    pub(crate) fn leave_inherited(&self) {
+        if let Some(span) = &self.span {
+            exit_span(span);
+        }
+        self.context.enter();
     }
 
     /// The name of the coroutine: an `async` block's type is a closure of the function it is in.

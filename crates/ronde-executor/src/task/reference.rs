@@ -7,7 +7,9 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use ronde_context::executor::uncancelled;
-use ronde_context::{Awaited, CancelledError, Wait, cancel, no_longer_waiting_for};
+use ronde_context::{
+    Awaited, CancelledError, Context, Wait, cancel, copy_context, no_longer_waiting_for,
+};
 
 use super::handle::Task;
 use super::join::JoinRef;
@@ -16,6 +18,7 @@ use crate::batch::Entry;
 use crate::callback::Handle;
 use crate::current;
 use crate::error::{InvalidStateError, PanicError, TaskError};
+use crate::inherited::Inherited;
 use crate::listeners::{CallbackId, Listener};
 
 /// A task, whatever its result.
@@ -212,6 +215,34 @@ impl TaskRef {
         self.header().created_at
     }
 
+    /// A copy of the context that the task runs in, or ran in.
+    ///
+    /// # In asyncio
+    ///
+    /// `Task.get_context`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ronde_context::ContextVar;
+    /// # use ronde_executor::Executor;
+    /// # let executor = Executor::new(|| {});
+    ///
+    /// static STAGE: ContextVar<&str> = ContextVar::new("stage");
+    /// let task = executor.spawn(async { drop(STAGE.set("done")) });
+    /// executor.run_batch();
+    /// assert_eq!(task.context().get(&STAGE), Some("done"));
+    /// assert_eq!(STAGE.get(), None);
+    /// ```
+    pub fn context(&self) -> Context {
+        // A task that is being polled has its context in the thread. (Of one that is just starting
+        // another one eagerly, and is asked by that, it can't be had: this gives what is around it.)
+        if current::is_current_task(|current| current == self) {
+            return copy_context();
+        }
+        self.header().context.copy()
+    }
+
     /// What the task waits for, if it is suspended on something that says so.
     pub fn waiting_for(&self) -> Option<Wait> {
         self.header().waiting.borrow().clone()
@@ -231,6 +262,8 @@ impl TaskRef {
     /// ```
     pub fn add_done_callback(&self, callback: impl FnOnce(&TaskRef) + 'static) -> CallbackId {
         let header = self.header();
+        let inherited = Inherited::from_caller();
+        let callback = move |task: &TaskRef| inherited.run(|| callback(task));
         let mut listeners = header.listeners.borrow_mut();
         if !header.is_done() {
             return listeners.push(Listener::Callback(Box::new(callback)));
@@ -241,7 +274,7 @@ impl TaskRef {
         drop(listeners);
         if let Some(executor) = header.executor.upgrade() {
             let task = self.clone();
-            executor.ready.push(Entry::Callback(Handle::new(move || callback(&task))));
+            executor.ready.push(Entry::Callback(Handle::without_context(move || callback(&task))));
         }
         id
     }

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::future::Future;
 use std::rc::Rc;
 
+use ronde_context::Context;
 use ronde_loop::{Task, TaskBuilder, TaskRef};
 
 use super::error::FailureCause;
@@ -33,6 +34,12 @@ impl<'a> GroupTaskBuilder<'a> {
     /// The name. Default: `Task-` and a number.
     pub fn named(mut self, name: impl Into<Rc<str>>) -> Self {
         self.builder = self.builder.named(name);
+        self
+    }
+
+    /// The context that the task runs in: see [`TaskBuilder::context`].
+    pub fn context(mut self, context: Context) -> Self {
+        self.builder = self.builder.context(context);
         self
     }
 

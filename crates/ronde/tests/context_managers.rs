@@ -512,7 +512,7 @@ fn a_panic_while_a_cancellation_is_delivered_does_not_keep_the_exit_from_running
                     assert!(!std::mem::replace(&mut polled, true), "polled again");
                     std::task::Poll::<()>::Pending
                 });
-                futures_lite::future::zip(panics, catch_cancelled(sleep(9 * SECOND))).await;
+                let _ = futures_lite::future::zip(panics, catch_cancelled(sleep(9 * SECOND))).await;
             }));
             yield_now().await;
             task.cancel();

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 
 use certificates::authority;
 use ronde_loop::get_running_loop;
-use ronde_streams::{StreamReader, StreamWriter, open_connection, start_server};
+use ronde_streams::{StreamReader, StreamWriter, TlsOptions, open_connection, start_server};
 use support::run;
 
 /// Ends a child when the test is over.
@@ -186,6 +186,87 @@ fn openssls_client_is_answered_over_tls() {
                 lines
             });
             assert_eq!(answer.unwrap().await.unwrap(), "HELLO\nWORLD\n");
+        }
+    });
+}
+
+#[test]
+fn openssls_own_certificate_is_trusted_when_it_is_listed() {
+    run(async {
+        let directory = tempfile::tempdir().unwrap();
+        let [chain, key] = ["chain.pem", "key.pem"].map(|name| directory.path().join(name));
+        let [chain, key] = [&chain, &key].map(|path| path.to_str().unwrap());
+        let made = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"])
+            .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+            .args(["-keyout", key, "-out", chain])
+            .output()
+            .expect("this test needs openssl");
+        assert!(made.status.success(), "{made:?}");
+        let accept = ["s_server", "-accept", "127.0.0.1:0", "-rev", "-cert", chain, "-key", key];
+        let mut server = start("openssl", &accept);
+        let port = port_in_output(&mut server, "ACCEPT 127.0.0.1:");
+
+        let stranger = open_connection("localhost", port).tls(authority().client());
+        let error = stranger.await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "TLS with localhost: the certificate is self-signed, and not one of those that are trusted"
+        );
+        let tls = TlsOptions::new().cafile(chain);
+        let (reader, writer) = open_connection("localhost", port).tls(tls).await.unwrap();
+        writer.write("hello\n");
+        assert_eq!(reader.readline().await.unwrap(), "olleh\n");
+    });
+}
+
+#[test]
+fn a_connection_to_pythons_asyncio_ends_on_both_sides_whoever_begins() {
+    const SERVER: &str = "
+import asyncio, ssl, sys
+async def handle(reader, writer):
+    while line := await reader.readline():
+        if line == b'end\\n':
+            break
+        writer.write(line.upper())
+    writer.close()
+    await writer.wait_closed()
+    print('closed well', flush=True)
+async def main():
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(sys.argv[1], sys.argv[2])
+    server = await asyncio.start_server(handle, '127.0.0.1', 0, ssl=context)
+    print('port', server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+asyncio.run(main())
+";
+    run(async {
+        let directory = tempfile::tempdir().unwrap();
+        let pem = authority().certify("localhost");
+        let chain = write(&directory.path().join("chain.pem"), &pem.chain);
+        let key = write(&directory.path().join("key.pem"), &pem.key);
+        let mut server = start("python3", &["-c", SERVER, &chain, &key]);
+        let mut output = BufReader::new(server.0.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        let port = line.trim().strip_prefix("port ").unwrap().parse().unwrap();
+        for we_begin in [true, false] {
+            let tls = authority().client();
+            let (reader, writer) = open_connection("localhost", port).tls(tls).await.unwrap();
+            writer.write("hello\n");
+            assert_eq!(reader.readline().await.unwrap(), "HELLO\n");
+            if !we_begin {
+                writer.write("end\n");
+                assert!(reader.read_to_end().await.unwrap().is_empty());
+            }
+            writer.close();
+            // Well below the limit of either side.
+            let closing =
+                ronde_loop::timeout(std::time::Duration::from_secs(10), writer.wait_closed());
+            closing.await.unwrap().unwrap();
+            line.clear();
+            output.read_line(&mut line).unwrap();
+            assert_eq!(line, "closed well\n");
         }
     });
 }

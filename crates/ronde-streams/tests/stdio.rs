@@ -163,11 +163,12 @@ fn a_program_speaks_through_a_socket_whose_mode_stays_as_it_is() {
 #[test]
 fn a_program_speaks_to_a_terminal_whose_mode_stays_as_it_is() {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
     let name = ptsname(&master, Vec::new()).unwrap();
-    let terminal = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, 0.into()).unwrap();
+    let terminal =
+        rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, 0.into()).unwrap();
     let child = start(terminal.try_clone().unwrap(), terminal.try_clone().unwrap());
     let mut master = File::from(master);
     // Two lines at once: a read gives one of them, and the other one must not be overlooked.
@@ -181,4 +182,29 @@ fn a_program_speaks_to_a_terminal_whose_mode_stays_as_it_is() {
     master.write_all(b"\x04").unwrap();
     assert_eq!(ends_well(child), "2 lines\n");
     assert!(!is_nonblocking(&terminal));
+}
+
+#[test]
+fn what_cannot_be_opened_again_is_read_by_a_thread() {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    // To open the other side of a terminal again would give another terminal.
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap();
+    let mut terminal = File::from(
+        rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, 0.into()).unwrap(),
+    );
+    let (output, their_output) = std::io::pipe().unwrap();
+    let mut child = start(master.try_clone().unwrap(), their_output);
+    for word in ["one", "two"] {
+        writeln!(terminal, "{word}").unwrap();
+        assert_eq!(line(&output), format!("{}\r\n", word.to_uppercase()));
+    }
+    assert!(!is_nonblocking(&master));
+    // The end of the terminal is a failure of its other side.
+    drop(terminal);
+    let mut error = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+    assert!(!child.wait().unwrap().success() && error.contains("Input/output error"), "{error}");
 }

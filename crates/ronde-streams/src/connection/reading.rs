@@ -106,8 +106,9 @@ impl Connection {
                 }
                 state.source.clone()
             };
-            let foreign = self.foreign.take();
-            if let Some(foreign) = foreign {
+            if source.is_none()
+                && let Some(foreign) = self.foreign.take()
+            {
                 return self.poll_foreign(foreign, cx);
             }
             if source.as_ref().is_some_and(|source| source.is_ready(Direction::Read)) {

@@ -7,6 +7,8 @@ use std::rc::Rc;
 
 use common::{Polled, at_once};
 use futures_lite::future::{block_on, zip};
+use ronde_context::executor::{arm, enter, leave};
+use ronde_context::{CancelledError, Wait};
 use ronde_sync::{Barrier, Condition, Event, Lock, LockGuard, PriorityQueue, Queue, Semaphore};
 use tokio::task::{LocalSet, spawn_local, yield_now};
 
@@ -76,8 +78,7 @@ fn a_queue_hands_on_everything_under_tokio() {
         }
         queue.join().await;
         queue.shutdown(false);
-        let total = *total.acquire().await;
-        total
+        *total.acquire().await
     });
     assert_eq!(sum, 5050);
 }
@@ -176,4 +177,65 @@ fn a_future_that_is_never_polled_stands_in_no_line() {
     assert_eq!(lock.statistics().waiting, 0);
     drop((guard, never));
     assert!(!lock.locked());
+}
+
+/// Polls as an executor of ronde's does, and gives what the future waits for.
+fn poll_in_task<T>(future: &mut Polled<'_, T>) -> (Option<T>, Option<Wait>) {
+    let mut waiting = None;
+    let previous = enter();
+    let polled = future.poll();
+    leave(previous, |wait| waiting = Some(wait));
+    (polled, waiting)
+}
+
+#[test]
+fn a_marked_waiter_that_is_polled_with_nothing_armed_starts_over_at_the_back() {
+    let lock = Lock::new(());
+    at_once(lock.acquire_raw());
+    let mut marked = Polled::waiting(lock.acquire_raw());
+    let mut other = Polled::waiting(lock.acquire_raw());
+    let (_, waiting) = poll_in_task(&mut marked);
+    let waiting = waiting.expect("it says what it waits for");
+    assert_eq!(format!("{waiting:?}"), "<Lock [locked, waiters:2]>");
+    assert!(waiting.cancel_entry());
+    assert_eq!(marked.wakes(), 1);
+    assert!(!waiting.cancel_entry(), "once");
+
+    assert!(marked.poll().is_none());
+    assert_eq!(lock.statistics().waiting, 2);
+    lock.release().unwrap();
+    assert_eq!((other.wakes(), marked.wakes()), (1, 1));
+    assert_eq!(other.poll(), Some(()));
+    lock.release().unwrap();
+    assert_eq!(marked.poll(), Some(()));
+    assert!(!waiting.cancel_entry(), "the entry is gone");
+}
+
+#[test]
+fn a_marked_waiter_that_starts_over_passes_on_what_would_have_been_its_turn() {
+    let lock = Lock::new(());
+    at_once(lock.acquire_raw());
+    let mut marked = Polled::waiting(lock.acquire_raw());
+    let mut other = Polled::waiting(lock.acquire_raw());
+    let (_, waiting) = poll_in_task(&mut marked);
+    assert!(waiting.unwrap().cancel_entry());
+    lock.release().unwrap();
+    assert_eq!(other.wakes(), 0, "the first in line is marked");
+    assert!(marked.poll().is_none());
+    assert_eq!(other.wakes(), 1);
+    assert_eq!(other.poll(), Some(()));
+}
+
+#[test]
+fn while_a_cancellation_is_being_delivered_a_woken_waiter_takes_nothing() {
+    let lock = Lock::new(());
+    at_once(lock.acquire_raw());
+    let mut waiter = Polled::waiting(lock.acquire_raw());
+    lock.release().unwrap();
+    let previous = enter();
+    arm(CancelledError::default());
+    assert!(waiter.poll().is_none());
+    leave(previous, |_| ());
+    assert!(!lock.locked());
+    assert_eq!(waiter.poll(), Some(()));
 }

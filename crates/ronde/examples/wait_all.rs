@@ -9,9 +9,9 @@ use std::time::Duration;
 use ronde::{create_task, sleep, wait};
 
 async fn work(number: u32) {
-    let seconds = fastrand::f64();
-    sleep(Duration::from_secs_f64(seconds)).await;
-    println!(">task {number} done with {seconds:.3}");
+    let time = Duration::from_millis(fastrand::u64(0..1000));
+    sleep(time).await;
+    println!(">task {number} done with {:.3}", time.as_secs_f64());
 }
 
 #[ronde::main]

@@ -8,9 +8,9 @@ use std::time::Duration;
 use ronde::{TimeoutError, sleep, wait_for};
 
 async fn work() {
-    let seconds = 1.0 + fastrand::f64();
-    println!(">task got {seconds:.3}");
-    sleep(Duration::from_secs_f64(seconds)).await;
+    let time = Duration::from_millis(fastrand::u64(1000..2000));
+    println!(">task got {:.3}", time.as_secs_f64());
+    sleep(time).await;
     println!(">task done");
 }
 

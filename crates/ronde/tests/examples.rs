@@ -153,6 +153,11 @@ examples! {
         "client 60000: no answer",
         "the server has ended",
     ];
+    #[cfg(unix)] // Processes are pooled there only.
+    process_pool: [
+        "17984 primes below 200000, counted here in {any}",
+        "17984 primes below 200000, counted in processes in {any}",
+    ];
     producer_consumer: [
         "the soup is on the counter, with 1 in all",
         "the bread is on the counter, with 2 in all",
@@ -173,6 +178,10 @@ examples! {
     ];
     progress: ["....................", "All done"];
     run_coroutine: ["nothing has run yet", "hello from a coroutine", "and it returned this"];
+    run_in_executor: [
+        "in a pool of our own: ours_0",
+        "in rayon's: 332833500 and 333283335000",
+    ];
     shield: [
         "cancelled: true",
         "shielded was cancelled",

@@ -61,10 +61,11 @@ impl Shared {
         let has_sources = !self.reactor.is_empty() || self.outside.is_expected();
         if has_sources {
             self.look_for_io(Some(Duration::ZERO))?;
-            self.executor.drain_remote();
-            if self.executor.ready() > 0 {
-                return Ok(());
-            }
+        }
+        // Also without sources: a job that was out a moment ago may have sent something at its end.
+        self.executor.drain_remote();
+        if self.executor.ready() > 0 {
+            return Ok(());
         }
         match deadline {
             Some(when) => self.clock.advance_to(when),

@@ -4,8 +4,10 @@ mod common;
 
 use common::{Log, SECOND, simulated, simulated_with};
 use ronde_loop::{
-    Direction, Promise, RunError, SimulatedClock, get_running_loop, sleep, yield_now,
+    Clock, Direction, EventLoop, Job, JobExecutor, Promise, RunError, SimulatedClock, SubmitError,
+    get_running_loop, sleep, yield_now,
 };
+use std::cell::RefCell;
 use std::future::pending;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
@@ -269,4 +271,58 @@ fn what_is_outside_is_waited_for_and_holds_no_timer_up() {
     });
     assert_eq!(answer.unwrap(), 42);
     thread.join().unwrap();
+}
+
+/// A clock with which something happens when the loop has just seen that nothing is ready.
+#[derive(Clone, Default)]
+struct Meddling(SimulatedClock, Rc<RefCell<Option<Meddle>>>);
+
+type Meddle = Box<dyn FnOnce()>;
+
+impl std::fmt::Debug for Meddling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meddling")
+    }
+}
+
+impl Clock for Meddling {
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+
+    fn is_simulated(&self) -> bool {
+        let meddle = self.1.take();
+        meddle.into_iter().for_each(|meddle| meddle());
+        true
+    }
+
+    fn advance_to(&self, when: Instant) {
+        self.0.advance_to(when);
+    }
+}
+
+#[derive(Debug, Default)]
+struct Drawer(RefCell<Vec<Job>>);
+
+impl JobExecutor for Drawer {
+    fn submit(&self, job: Job) -> Result<(), SubmitError> {
+        self.0.borrow_mut().push(job);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_job_that_ends_just_before_the_loop_looks_for_jobs_is_no_deadlock() {
+    let clock = Meddling::default();
+    let drawer = Rc::new(Drawer::default());
+    let builder = EventLoop::builder().clock(clock.clone()).executor(drawer.clone());
+    let event_loop = builder.build().unwrap();
+    let answer = event_loop.run_until_complete(async move {
+        let job = get_running_loop().unwrap().run_in_executor(None, || 42).unwrap();
+        let queued = drawer.0.take().pop().unwrap();
+        let end = move || std::thread::spawn(|| queued.run()).join().unwrap();
+        clock.1.replace(Some(Box::new(end)));
+        job.await.unwrap()
+    });
+    assert_eq!(answer.unwrap(), 42);
 }

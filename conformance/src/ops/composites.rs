@@ -79,8 +79,8 @@ impl Activation<'_> {
                 Ok(())
             }
             Some(var) => {
-                let shielded = shield(Shared(task.clone()));
-                self.keep_future("shield", var, Kept::shield(shielded, task));
+                let shielded = shield(Shared(task));
+                self.keep_future("shield", var, Kept::shield(shielded));
                 Ok(())
             }
         }

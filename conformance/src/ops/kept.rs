@@ -1,15 +1,14 @@
 //! A `gather` or a `shield` that is kept in a variable, to be awaited later.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use ronde::CancelledError;
 
 use super::composites::outcomes;
-use crate::runtime::{Shared, TaskVar};
+use crate::runtime::Shared;
 use crate::value::{Exc, Outcome, Value};
 
 type Gather = ronde::TryGather<Vec<Shared>>;
@@ -22,19 +21,18 @@ type Shield = ronde::Shield<Outcome>;
 pub(crate) struct Kept {
     pub(crate) label: String,
     state: RefCell<State>,
-    cancelled: Cell<bool>,
 }
 
 enum State {
     Gather(Gather),
     Outcomes(GatherOutcomes),
-    Shield(Shield, Rc<TaskVar>),
+    Shield(Shield),
     Over(Outcome),
 }
 
 impl Kept {
     fn new(state: State) -> Self {
-        Self { label: String::new(), state: RefCell::new(state), cancelled: Cell::new(false) }
+        Self { label: String::new(), state: RefCell::new(state) }
     }
 
     pub(super) fn gather(gather: Gather) -> Self {
@@ -45,8 +43,8 @@ impl Kept {
         Self::new(State::Outcomes(gather))
     }
 
-    pub(super) fn shield(shield: Shield, task: Rc<TaskVar>) -> Self {
-        Self::new(State::Shield(shield, task))
+    pub(super) fn shield(shield: Shield) -> Self {
+        Self::new(State::Shield(shield))
     }
 
     pub(super) fn labelled(self, label: String) -> Self {
@@ -57,26 +55,18 @@ impl Kept {
         match &*self.state.borrow() {
             State::Gather(gather) => gather.done(),
             State::Outcomes(gather) => gather.done(),
-            State::Shield(_, task) => task.task.done(),
+            State::Shield(shield) => shield.done(),
             State::Over(_) => true,
         }
     }
 
     pub(crate) fn cancel(&self) -> bool {
-        let mut state = self.state.borrow_mut();
-        let cancelled = match &*state {
+        match &*self.state.borrow() {
             State::Gather(gather) => gather.cancel(),
             State::Outcomes(gather) => gather.cancel(),
-            State::Shield(_, task) if task.task.done() => false,
-            State::Shield(..) => {
-                // In Rust one drops it.
-                *state = State::Over(Err(Exc::Cancelled(CancelledError::default())));
-                true
-            }
+            State::Shield(shield) => shield.cancel(),
             State::Over(_) => false,
-        };
-        self.cancelled.set(self.cancelled.get() | cancelled);
-        cancelled
+        }
     }
 
     pub(crate) async fn wait(&self) -> Outcome {
@@ -88,15 +78,15 @@ impl Kept {
         let outcome = match &mut *state {
             State::Gather(gather) => ready!(Pin::new(gather).poll(cx)).map(Value::List),
             State::Outcomes(gather) => {
-                let values = outcomes(ready!(Pin::new(gather).poll(cx)));
+                let values = outcomes(ready!(Pin::new(&mut *gather).poll(cx)));
                 // asyncio raises here; ronde gives what became of each child.
-                if self.cancelled.get() {
+                if gather.cancelled() {
                     Err(Exc::Cancelled(CancelledError::default()))
                 } else {
                     Ok(values)
                 }
             }
-            State::Shield(shield, _) => ready!(Pin::new(shield).poll(cx))?,
+            State::Shield(shield) => ready!(Pin::new(shield).poll(cx))?,
             State::Over(outcome) => outcome.clone(),
         };
         *state = State::Over(outcome.clone());

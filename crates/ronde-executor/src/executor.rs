@@ -102,6 +102,7 @@ pub(crate) struct Shared {
     /// Is a batch being run?
     pub(crate) running: Cell<bool>,
     exception_handler: RefCell<Option<ExceptionHandler>>,
+    failure_watch: RefCell<Option<ExceptionHandler>>,
 }
 
 /// What is called with failures that nobody else sees.
@@ -123,6 +124,7 @@ impl Executor {
                 closed: Cell::new(false),
                 running: Cell::new(false),
                 exception_handler: RefCell::new(None),
+                failure_watch: RefCell::new(None),
             }),
         }
     }
@@ -276,6 +278,12 @@ impl Executor {
         self.shared.exception_handler.borrow().clone()
     }
 
+    /// Sets what hears of failures that nobody else sees besides the exception handler, whichever that
+    /// is, and after it: for those who end the program.
+    pub fn watch_failures(&self, watch: Option<ExceptionHandler>) {
+        let _previous = self.shared.failure_watch.replace(watch);
+    }
+
     /// Calls the exception handler.
     pub fn call_exception_handler(&self, context: &ExceptionContext) {
         self.shared.call_exception_handler(context);
@@ -333,11 +341,13 @@ impl Shared {
 
     pub(crate) fn call_exception_handler(&self, context: &ExceptionContext) {
         let handler = self.exception_handler.borrow().clone();
-        let Some(handler) = handler else { return context.report() };
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| handler(context))) {
-            context.report();
-            let failure = Failure::Panic(PanicError::of(panic));
-            ExceptionContext::new("the exception handler panicked", failure).report();
+        match handler {
+            None => context.report(),
+            Some(handler) => call_handler(&handler, context),
+        }
+        let watch = self.failure_watch.borrow().clone();
+        if let Some(watch) = watch {
+            call_handler(&watch, context);
         }
     }
 
@@ -401,6 +411,14 @@ impl Shared {
             }
         }
         count
+    }
+}
+
+fn call_handler(handler: &ExceptionHandler, context: &ExceptionContext) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| handler(context))) {
+        context.report();
+        let failure = Failure::Panic(PanicError::of(panic));
+        ExceptionContext::new("the exception handler panicked", failure).report();
     }
 }
 

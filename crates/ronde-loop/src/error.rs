@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::io;
+use std::panic::Location;
 
 use ronde_context::CancelledError;
-use ronde_executor::TaskRef;
+use ronde_executor::{ExceptionContext, Failure, PanicError, TaskRef};
 
 /// Why there is no result from running a loop.
 ///
@@ -22,6 +23,8 @@ pub enum RunError {
     Cancelled(CancelledError),
     /// Ctrl-C cancelled the main task. Python's `KeyboardInterrupt`.
     Interrupted,
+    /// Something failed that nobody looked at, and the runner was told that this ends the program.
+    UnobservedFailure(UnobservedFailure),
     /// Nothing is ready, and nothing ever will be. Only a loop with a simulated clock is sure of it.
     Deadlock(Deadlock),
     /// The system refused something that the loop can't do without.
@@ -58,6 +61,7 @@ impl fmt::Display for RunError {
             }
             Self::Cancelled(error) => write!(f, "the main task was {error}"),
             Self::Interrupted => f.write_str("interrupted"),
+            Self::UnobservedFailure(failure) => failure.fmt(f),
             Self::Deadlock(deadlock) => deadlock.fmt(f),
             Self::Io { doing, source } => write!(f, "{doing}: {source}"),
         }
@@ -68,12 +72,57 @@ impl std::error::Error for RunError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Cancelled(error) => Some(error),
+            Self::UnobservedFailure(failure) => Some(failure),
             Self::Deadlock(deadlock) => Some(deadlock),
             Self::Io { source, .. } => Some(source),
             _ => None,
         }
     }
 }
+
+/// A task that failed without anybody looking at it, or a callback that panicked.
+#[derive(Clone, Debug)]
+pub struct UnobservedFailure {
+    description: String,
+    created_at: Option<&'static Location<'static>>,
+    panic: Option<PanicError>,
+}
+
+impl UnobservedFailure {
+    /// Makes one of what an exception handler is called with.
+    ///
+    /// ```
+    /// use ronde_loop::{ExceptionContext, Failure, UnobservedFailure};
+    /// # let error = std::io::Error::other("no answer");
+    /// let context = ExceptionContext::new("asking failed", Failure::Error(Box::new(error)));
+    /// assert_eq!(UnobservedFailure::of(&context).to_string(), "asking failed: no answer");
+    /// ```
+    pub fn of(context: &ExceptionContext) -> Self {
+        let panic = match &context.failure {
+            Failure::Panic(panic) => Some(panic.clone()),
+            _ => None,
+        };
+        Self { description: context.to_string(), created_at: context.created_at, panic }
+    }
+
+    /// Where the task was created or the callback registered.
+    pub fn created_at(&self) -> Option<&'static Location<'static>> {
+        self.created_at
+    }
+
+    /// The panic, if it was one.
+    pub fn panic(&self) -> Option<&PanicError> {
+        self.panic.as_ref()
+    }
+}
+
+impl fmt::Display for UnobservedFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.description)
+    }
+}
+
+impl std::error::Error for UnobservedFailure {}
 
 /// Every task waits, and nothing can wake any of them.
 #[derive(Debug)]

@@ -282,6 +282,12 @@ impl LoopHandle {
         self.shared.executor.exception_handler()
     }
 
+    /// Sets what hears of failures that nobody else sees besides the exception handler, whichever that
+    /// is, and after it: for those who end the program.
+    pub fn watch_failures(&self, watch: Option<ExceptionHandler>) {
+        self.shared.executor.watch_failures(watch);
+    }
+
     /// Calls the exception handler.
     pub fn call_exception_handler(&self, context: &ExceptionContext) {
         self.shared.executor.call_exception_handler(context);

@@ -61,7 +61,7 @@ mod turn;
 pub use asyncgens::{CloseFuture, OpenGenerator};
 pub use builder::Builder;
 pub use clock::{Clock, SimulatedClock, SystemClock};
-pub use error::{Deadlock, RunError, StuckTask};
+pub use error::{Deadlock, RunError, StuckTask, UnobservedFailure};
 pub use event_loop::EventLoop;
 pub use handle::LoopHandle;
 pub use job::{ClockHold, Job, JobError, JobExecutor, JobHandle, SubmitError};

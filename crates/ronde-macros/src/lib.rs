@@ -15,6 +15,9 @@ use syn::{Error, ItemFn, parse_macro_input};
 /// and the program ends with status 1. After Ctrl-C, when the main task has been cancelled and all
 /// has been cleaned up, the program ends as one that was interrupted: status 130.
 ///
+/// With `#[ronde::main(end_on_unobserved_failure)]` a task whose failure nobody looks at, or a callback
+/// that panics, ends the program: the main task is cancelled, all is cleaned up, and the status is 1.
+///
 /// # In asyncio
 ///
 /// `asyncio.run(main())`.
@@ -30,10 +33,15 @@ use syn::{Error, ItemFn, parse_macro_input};
 #[proc_macro_attribute]
 pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let function = parse_macro_input!(item as ItemFn);
-    if !arguments.is_empty() {
-        return error(&function, "`#[ronde::main]` takes no arguments");
-    }
-    expand(function, "main", &quote!(::ronde::entry::main), &quote!())
+    let entry = match arguments.to_string().as_str() {
+        "" => quote!(::ronde::entry::main),
+        "end_on_unobserved_failure" => quote!(::ronde::entry::strict_main),
+        _ => {
+            let message = "`#[ronde::main]` takes nothing or `end_on_unobserved_failure`";
+            return error(&function, message);
+        }
+    };
+    expand(function, "main", &entry, &quote!())
 }
 
 /// Makes an `async fn` a test that runs on an event loop of its own.

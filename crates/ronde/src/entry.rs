@@ -4,6 +4,7 @@ use std::future::Future;
 
 use ronde_loop::{RunError, SimulatedClock};
 
+use crate::failures::FailurePolicy;
 use crate::interrupt;
 use crate::runner::Runner;
 
@@ -13,7 +14,21 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    match crate::run(main) {
+    end(crate::run(main))
+}
+
+#[track_caller]
+pub fn strict_main<F>(main: F) -> F::Output
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let runner = Runner::builder().on_unobserved_failure(FailurePolicy::EndProgram).build();
+    end(runner.and_then(|runner| runner.run_and_close(main)))
+}
+
+fn end<T>(outcome: Result<T, RunError>) -> T {
+    match outcome {
         Ok(output) => output,
         Err(RunError::Interrupted) => interrupt::end_program(),
         Err(error) => {

@@ -324,7 +324,8 @@ impl<S: GatherSet> Gather<S> {
         GatherOutcomes { gather: self }
     }
 
-    /// Cancels all children that aren't done. Returns false if all are.
+    /// Cancels all children that aren't done. Returns false if all are, or if it has its result already,
+    /// as after a failure.
     pub fn cancel(&self) -> bool {
         self.gathering.verdict.cancel()
     }
@@ -332,6 +333,12 @@ impl<S: GatherSet> Gather<S> {
     /// Is the result there?
     pub fn done(&self) -> bool {
         self.gathering.verdict.done()
+    }
+
+    /// Was it cancelled as one, by [`cancel`](Self::cancel) or with a task that waited for it, and has it
+    /// ended because of that?
+    pub fn cancelled(&self) -> bool {
+        self.gathering.verdict.cancelled()
     }
 
     /// The children, in order.
@@ -382,7 +389,8 @@ pub struct GatherOutcomes<S: GatherSet> {
 }
 
 impl<S: GatherSet> GatherOutcomes<S> {
-    /// Cancels all children that aren't done. Returns false if all are.
+    /// Cancels all children that aren't done. Returns false if all are, or if it has its result already,
+    /// as after a failure.
     pub fn cancel(&self) -> bool {
         self.gather.cancel()
     }
@@ -390,6 +398,12 @@ impl<S: GatherSet> GatherOutcomes<S> {
     /// Is the result there?
     pub fn done(&self) -> bool {
         self.gather.done()
+    }
+
+    /// Was it cancelled as one, by [`cancel`](Self::cancel) or with a task that waited for it, and has it
+    /// ended because of that?
+    pub fn cancelled(&self) -> bool {
+        self.gather.cancelled()
     }
 
     /// The children, in order.
@@ -416,7 +430,8 @@ pub struct TryGather<S: TryGatherSet> {
 }
 
 impl<S: TryGatherSet> TryGather<S> {
-    /// Cancels all children that aren't done. Returns false if all are.
+    /// Cancels all children that aren't done. Returns false if all are, or if it has its result already,
+    /// as after a failure.
     pub fn cancel(&self) -> bool {
         self.gather.cancel()
     }
@@ -424,6 +439,12 @@ impl<S: TryGatherSet> TryGather<S> {
     /// Is the result there?
     pub fn done(&self) -> bool {
         self.gather.done()
+    }
+
+    /// Was it cancelled as one, by [`cancel`](Self::cancel) or with a task that waited for it, and has it
+    /// ended because of that?
+    pub fn cancelled(&self) -> bool {
+        self.gather.cancelled()
     }
 
     /// The children, in order.

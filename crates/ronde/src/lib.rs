@@ -64,6 +64,7 @@ pub mod asyncio_map;
 #[doc(hidden)]
 pub mod entry;
 mod executors;
+mod failures;
 mod gather;
 mod generator;
 mod group;
@@ -84,6 +85,7 @@ pub use async_with::{
     context_manager, exit_stack, try_async_with, try_exit_stack,
 };
 pub use executors::{Executor, run_in_executor};
+pub use failures::FailurePolicy;
 pub use gather::{
     Gather, GatherOutcomes, GatherSet, TryGather, TryGatherSet, gather, gather_all, try_gather,
     try_gather_all,
@@ -108,7 +110,7 @@ pub use ronde_loop::{
     CallbackId, Deadlock, IntoTask, InvalidStateError, JobError, NoRunningLoopError, PanicError,
     Promise, RescheduleError, RunError, SetResultError, Sleep, SubmitError, Task, TaskBuilder,
     TaskError, TaskId, TaskRef, ThreadPool, ThreadPoolBuilder, ThreadPoolError, Timeout,
-    TimeoutError, WithTimeout, YieldNow, current_task, get_running_loop, sleep, sleep_until,
+    TimeoutError, UnobservedFailure, WithTimeout, YieldNow, current_task, get_running_loop, sleep, sleep_until,
     timeout, timeout_at, wait_for, yield_now,
 };
 pub use ronde_macros::{main, test};

@@ -9,8 +9,10 @@ use std::time::Duration;
 use ronde_context::{CancelledError, Context, Origin, copy_context};
 use ronde_loop::{
     Clock, EventLoop, ExceptionContext, Failure, IntoTask, LoopHandle, RunError, TaskRef,
+    UnobservedFailure,
 };
 
+use crate::failures::{FailurePolicy, Failures};
 use crate::interrupt::Interrupt;
 
 /// How long the end of a run waits for the jobs in the default executor.
@@ -41,6 +43,8 @@ pub struct Runner {
     event_loop: EventLoop,
     /// What the main tasks run in, one after the other.
     context: RefCell<Context>,
+    /// `None` if they are only reported.
+    failures: Option<Failures>,
     handle_ctrl_c: bool,
 }
 
@@ -57,7 +61,11 @@ impl Runner {
 
     /// Makes a runner with other parameters.
     pub fn builder() -> RunnerBuilder {
-        RunnerBuilder { event_loop: EventLoop::builder(), handle_ctrl_c: true }
+        RunnerBuilder {
+            event_loop: EventLoop::builder(),
+            handle_ctrl_c: true,
+            on_unobserved_failure: FailurePolicy::default(),
+        }
     }
 
     /// Runs `main`, a future or a task of this loop, and returns its output.
@@ -87,16 +95,36 @@ impl Runner {
             None
         };
         let task = child.as_ref().clone();
+        self.set_main(Some(task.clone()));
         let outcome = self.event_loop.run_until_complete(child);
+        self.set_main(None);
+        let interrupted = interrupt.as_ref().is_some_and(Interrupt::has_arrived);
         drop(interrupt);
         // What it has set is there in the next run.
         self.context.replace(task.context());
+        if let Some(failure) = self.take_failure() {
+            return Err(RunError::UnobservedFailure(failure));
+        }
         match outcome {
-            Err(RunError::Cancelled(error)) if error.origin() == Origin::Interrupt => {
+            // Whichever cancellation the task has ended with: if nobody else has asked for one, it is
+            // because of Ctrl-C.
+            Err(RunError::Cancelled(error))
+                if error.origin() == Origin::Interrupt || interrupted && task.uncancel() == 0 =>
+            {
                 Err(RunError::Interrupted)
             }
             outcome => outcome,
         }
+    }
+
+    fn set_main(&self, main: Option<TaskRef>) {
+        if let Some(failures) = &self.failures {
+            failures.set_main(main);
+        }
+    }
+
+    fn take_failure(&self) -> Option<UnobservedFailure> {
+        self.failures.as_ref().and_then(Failures::take)
     }
 
     /// The runner's loop.
@@ -115,7 +143,8 @@ impl Runner {
     /// # Errors
     ///
     /// [`RunError::AlreadyRunning`] inside a running loop; [`RunError::Deadlock`], with a simulated
-    /// clock, if a task's clean-up never ends.
+    /// clock, if a task's clean-up never ends; [`RunError::UnobservedFailure`] if a task failed now, and
+    /// [that ends the program](RunnerBuilder::on_unobserved_failure).
     pub fn close(&self) -> Result<(), RunError> {
         if self.event_loop.is_closed() {
             return Ok(());
@@ -124,7 +153,11 @@ impl Runner {
         let cancelled = self.cancel_all_tasks().and_then(|()| self.close_generators());
         let outcome = cancelled.and_then(|()| self.join_default_executor());
         self.event_loop.close()?;
-        outcome
+        outcome?;
+        match self.take_failure() {
+            Some(failure) => Err(RunError::UnobservedFailure(failure)),
+            None => Ok(()),
+        }
     }
 
     #[track_caller]
@@ -252,6 +285,7 @@ impl fmt::Debug for Runner {
 pub struct RunnerBuilder {
     event_loop: ronde_loop::Builder,
     handle_ctrl_c: bool,
+    on_unobserved_failure: FailurePolicy,
 }
 
 impl RunnerBuilder {
@@ -260,6 +294,28 @@ impl RunnerBuilder {
     /// It does so only on the program's main thread, and for one runner at a time.
     pub fn handle_ctrl_c(mut self, handle: bool) -> Self {
         self.handle_ctrl_c = handle;
+        self
+    }
+
+    /// What a failure that nobody looks at does. Default: it is reported.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ronde::{FailurePolicy, RunError, Runner, create_task, sleep};
+    /// use std::time::Duration;
+    ///
+    /// let runner = Runner::builder().on_unobserved_failure(FailurePolicy::EndProgram).build()?;
+    /// let ended = runner.run(async {
+    ///     create_task(async { Err::<(), _>("lost") }).detach();
+    ///     sleep(Duration::from_secs(60)).await;
+    /// });
+    /// assert!(matches!(ended, Err(RunError::UnobservedFailure(_))));
+    /// runner.close()?;
+    /// # Ok::<(), RunError>(())
+    /// ```
+    pub fn on_unobserved_failure(mut self, policy: FailurePolicy) -> Self {
+        self.on_unobserved_failure = policy;
         self
     }
 
@@ -290,8 +346,12 @@ impl RunnerBuilder {
         if ronde_loop::get_running_loop().is_ok() {
             return Err(RunError::AlreadyRunning);
         }
+        let event_loop = self.event_loop.build()?;
+        let failures = (self.on_unobserved_failure == FailurePolicy::EndProgram)
+            .then(|| Failures::watch(&event_loop));
         Ok(Runner {
-            event_loop: self.event_loop.build()?,
+            event_loop,
+            failures,
             context: RefCell::new(copy_context()),
             handle_ctrl_c: self.handle_ctrl_c,
         })

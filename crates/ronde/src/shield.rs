@@ -3,9 +3,9 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use ronde_loop::{Child, IntoTask, JoinPromise, Promise, TaskError};
+use ronde_loop::{Child, IntoTask, JoinPromise, Promise, Task, TaskError};
 
 use crate::watch::Watch;
 
@@ -55,14 +55,36 @@ pub fn shield<A: IntoTask>(awaitable: A) -> Shield<A::Value> {
     }
     let outer = Promise::<()>::new();
     let join = outer.wait_done();
+    let done = outer.clone();
     let watch = Watch::start([child.as_ref().clone()], move |_, _| {
         // A promise that was cancelled stays so.
-        let _ = outer.set_result(());
+        let _ = done.set_result(());
     });
-    Shield { child, waiting: Some(Waiting { join, _watch: watch }) }
+    Shield { child, waiting: Some(Waiting { outer, join, _watch: watch }) }
 }
 
 /// The future of [`shield`].
+///
+/// It can be kept, and asked and cancelled by itself; await `&mut shield` then.
+///
+/// # Examples
+///
+/// ```
+/// use ronde::{create_task, shield, yield_now};
+///
+/// # ronde::run(async {
+/// let task = create_task(async {
+///     yield_now().await;
+///     1
+/// });
+/// let mut shielded = shield(&task);
+/// assert!(shielded.cancel());
+/// assert!((&mut shielded).await.unwrap_err().is_cancelled());
+/// assert_eq!(format!("{shielded:?}"), "<Shield cancelled>");
+/// assert_eq!(task.await.unwrap(), 1);
+/// # })?;
+/// # Ok::<(), ronde::RunError>(())
+/// ```
 #[must_use = "the task runs, but nobody waits for it"]
 pub struct Shield<T> {
     child: Child<T>,
@@ -71,8 +93,34 @@ pub struct Shield<T> {
 }
 
 struct Waiting {
+    /// What is cancelled in the task's stead.
+    outer: Promise<()>,
     join: JoinPromise<(), ()>,
     _watch: Watch,
+}
+
+impl<T: 'static> Shield<T> {
+    /// Cancels this, and not the task: whoever awaits it gets [`TaskError::Cancelled`]. Returns false if
+    /// it is done.
+    pub fn cancel(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| waiting.outer.cancel())
+    }
+
+    /// Is there something to be had from it: has the task ended, or was this cancelled?
+    pub fn done(&self) -> bool {
+        self.waiting.as_ref().is_none_or(|waiting| waiting.outer.done())
+    }
+
+    /// Was this cancelled, by [`cancel`](Self::cancel) or with the task that waited for it? If the
+    /// shielded task was, that is another matter.
+    pub fn cancelled(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| waiting.outer.cancelled())
+    }
+
+    /// The task that is shielded.
+    pub fn task(&self) -> &Task<T> {
+        self.child.task()
+    }
 }
 
 impl<T> Unpin for Shield<T> {}
@@ -81,17 +129,21 @@ impl<T: 'static> Future for Shield<T> {
     type Output = Result<T, TaskError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(waiting) = &mut self.waiting
-            && Pin::new(&mut waiting.join).poll(cx).is_pending()
-        {
-            return Poll::Pending;
+        if let Some(waiting) = &mut self.waiting {
+            ready!(Pin::new(&mut waiting.join).poll(cx))?;
+            waiting.outer.result()?;
         }
         Poll::Ready(self.child.take_result())
     }
 }
 
-impl<T> fmt::Debug for Shield<T> {
+impl<T: 'static> fmt::Debug for Shield<T> {
+    /// `<Shield pending task=<Task pending ...>>`, `<Shield cancelled>`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Shield").field(&self.child).finish()
+        if self.cancelled() {
+            return f.write_str("<Shield cancelled>");
+        }
+        let state = if self.done() { "finished" } else { "pending" };
+        write!(f, "<Shield {state} task={:?}>", self.child.as_ref())
     }
 }

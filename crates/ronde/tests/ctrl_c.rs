@@ -23,7 +23,10 @@ mod unix {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::{Duration, Instant};
 
-    use ronde::{RunError, Runner, catch_cancelled, create_task, sleep, yield_now};
+    use ronde::{
+        CancelledError, RunError, Runner, catch_cancelled, create_task, current_task, sleep,
+        yield_now,
+    };
     use rustix::process::{Pid, Signal, kill_process};
 
     pub(super) const SCENARIO: &str = "RONDE_CTRL_C_SCENARIO";
@@ -66,6 +69,20 @@ mod unix {
             play: swallowed,
             signals: 1,
             output: &["swallowed", "Ok(7)"],
+            end: End::Exit(0),
+        },
+        Scenario {
+            name: "a cancellation that main raises in the place of the signal's is the signal's",
+            play: raised_anew,
+            signals: 1,
+            output: &["Interrupted"],
+            end: End::Exit(0),
+        },
+        Scenario {
+            name: "a cancellation that somebody else has asked for as well is no interrupt",
+            play: cancelled_as_well,
+            signals: 1,
+            output: &["Cancelled(CancelledError())"],
             end: End::Exit(0),
         },
         Scenario {
@@ -224,6 +241,23 @@ mod unix {
             7
         });
         println!("{outcome:?}");
+    }
+
+    fn raised_anew() {
+        let outcome = ronde::run(async {
+            assert!(catch_cancelled(wait_for_the_signal()).await.is_err());
+            CancelledError::default().raise::<()>().await;
+        });
+        println!("{:?}", outcome.unwrap_err());
+    }
+
+    fn cancelled_as_well() {
+        let outcome = ronde::run(async {
+            assert!(catch_cancelled(wait_for_the_signal()).await.is_err());
+            current_task().unwrap().cancel();
+            yield_now().await;
+        });
+        println!("{:?}", outcome.unwrap_err());
     }
 
     fn through_a_task() {

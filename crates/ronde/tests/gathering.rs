@@ -455,3 +455,31 @@ fn a_cancellation_goes_through_nested_gatherings() {
     });
     assert_eq!(cancelled.get(), 4);
 }
+
+#[test]
+fn a_gathering_that_is_kept_says_whether_it_was_cancelled_as_one() {
+    run(async {
+        let mut all = gather_all([after(1, 1), after(2, 2)]).return_exceptions();
+        yield_now().await;
+        assert!(!all.done() && !all.cancelled());
+        assert!(all.cancel());
+        // With all outcomes, it ends when all children are over.
+        assert!(!all.done());
+        let outcomes = (&mut all).await;
+        assert!(outcomes.iter().all(|outcome| outcome.as_ref().unwrap_err().is_cancelled()));
+        assert!(all.done() && all.cancelled() && !all.cancel());
+
+        // A child that was cancelled is no cancelled gathering.
+        let mut gathering = gather((after(1, 1), after(2, 2)));
+        gathering.tasks()[0].cancel();
+        assert!((&mut gathering).await.unwrap_err().is_cancelled());
+        assert!(gathering.done() && !gathering.cancelled());
+
+        let trying = try_gather((async { Ok::<_, TaskError>(after(1, 1).await) },));
+        yield_now().await;
+        assert!(trying.cancel());
+        sleep(SECOND).await;
+        assert!(trying.cancelled());
+        assert!(trying.await.unwrap_err().is_cancelled());
+    });
+}

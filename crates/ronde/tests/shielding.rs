@@ -86,3 +86,45 @@ fn an_inner_failure_after_the_outer_cancellation_is_reported_once() {
     assert_eq!(reports.len(), 1, "{reports:#?}");
     assert!(reports[0].contains("panicked: unseen"), "{reports:#?}");
 }
+
+#[test]
+fn a_shield_that_is_kept_can_be_asked_and_cancelled_by_itself() {
+    run(async {
+        let task = create_task(after(1, 7)).named("inner");
+        let mut shielded = shield(&task);
+        assert!(!shielded.done() && !shielded.cancelled());
+        assert!(format!("{shielded:?}").starts_with("<Shield pending task=<Task pending "));
+        assert_eq!(&*shielded.task().name(), "inner");
+
+        assert!(shielded.cancel());
+        assert!(!shielded.cancel());
+        assert!(shielded.done() && shielded.cancelled());
+        assert_eq!(format!("{shielded:?}"), "<Shield cancelled>");
+        assert!((&mut shielded).await.unwrap_err().is_cancelled());
+        assert_eq!((&task).await.unwrap(), 7);
+
+        let shielded = shield(&task);
+        assert!(shielded.done() && !shielded.cancel() && !shielded.cancelled());
+        assert!(format!("{shielded:?}").starts_with("<Shield finished task=<Task finished "));
+        assert_eq!(shielded.await.unwrap(), 7);
+    });
+}
+
+#[test]
+fn who_waits_for_a_shield_that_is_cancelled_by_hand_is_not_cancelled_itself() {
+    run(async {
+        let task = create_task(after(2, 7));
+        let shielded = std::rc::Rc::new(shield(&task));
+        let other = shielded.clone();
+        create_task(async move {
+            sleep(SECOND).await;
+            assert!(other.cancel());
+        })
+        .detach();
+        sleep(2 * SECOND).await;
+        let shielded = std::rc::Rc::try_unwrap(shielded).unwrap();
+        assert!(shielded.await.unwrap_err().is_cancelled());
+        assert_eq!(ronde::current_task().unwrap().cancelling(), 0);
+        assert_eq!(task.await.unwrap(), 7);
+    });
+}

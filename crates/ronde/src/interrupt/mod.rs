@@ -10,7 +10,9 @@ mod windows;
 #[cfg(windows)]
 use windows as platform;
 
+use std::cell::Cell;
 use std::io;
+use std::rc::Rc;
 
 use ronde_context::{CancelledError, Origin};
 use ronde_loop::{LoopHandle, TaskRef};
@@ -19,6 +21,7 @@ pub(crate) use platform::end_program;
 
 /// While it lives, Ctrl-C cancels a task.
 pub(crate) struct Interrupt {
+    has_arrived: Rc<Cell<bool>>,
     _watch: platform::Watch,
 }
 
@@ -29,10 +32,18 @@ impl Interrupt {
         if std::thread::current().name() != Some("main") {
             return Ok(None);
         }
+        let has_arrived = Rc::new(Cell::new(false));
+        let arrived = has_arrived.clone();
         let cancel = move || {
+            arrived.set(true);
             task.cancel_with(CancelledError::default().with_origin(Origin::Interrupt));
         };
         let watch = platform::Watch::start(event_loop, cancel)?;
-        Ok(watch.map(|watch| Self { _watch: watch }))
+        Ok(watch.map(|watch| Self { has_arrived, _watch: watch }))
+    }
+
+    /// Has it cancelled the task?
+    pub(crate) fn has_arrived(&self) -> bool {
+        self.has_arrived.get()
     }
 }

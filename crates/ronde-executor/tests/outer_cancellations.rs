@@ -4,7 +4,7 @@ mod support;
 
 use std::future::IntoFuture;
 
-use futures_lite::future::pending;
+use futures_lite::future::{pending, yield_now};
 use ronde_context::{CancelScope, CancelledError, catch_cancelled};
 use ronde_executor::{Executor, Task, current_task};
 use support::{Gate, executor, run};
@@ -100,4 +100,21 @@ fn a_child_that_is_cancelled_for_the_task_and_then_for_a_scope_raises_the_tasks_
     executor.enter(|| scope.cancel(&error("time is up")));
     run(&executor);
     assert!(task.cancelled());
+}
+
+#[test]
+fn a_cancellation_that_is_raised_later_hits_the_task_where_it_next_suspends() {
+    let executor = executor();
+    let task = executor.spawn(async {
+        let caught = catch_cancelled(pending::<()>()).await.unwrap_err();
+        caught.raise_later();
+        let again = catch_cancelled(pending::<()>()).await.unwrap_err();
+        // Once, and no more.
+        yield_now().await;
+        again.message().map(str::to_owned)
+    });
+    run(&executor);
+    task.cancel_msg("why");
+    run(&executor);
+    assert_eq!(task.result().unwrap().as_deref(), Some("why"));
 }

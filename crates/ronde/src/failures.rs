@@ -6,6 +6,8 @@ use std::rc::Rc;
 use ronde_context::{CancelledError, Origin};
 use ronde_loop::{ExceptionContext, Failure, LoopHandle, TaskRef, UnobservedFailure};
 
+use crate::group::TaskFailure;
+
 /// What a [`Runner`](crate::Runner) does when something fails that nobody looks at: a task whose
 /// outcome, an `Err` or a panic, is dropped unseen, or a callback that panics.
 ///
@@ -41,7 +43,11 @@ impl Failures {
         let (shared, remote) = (failures.shared.clone(), event_loop.remote());
         event_loop.watch_failures(Some(Rc::new(move |context: &ExceptionContext| {
             // What the loop meets while it works for somebody, an `accept` that fails, is dealt with.
-            if matches!(context.failure, Failure::Error(_)) || shared.first.borrow().is_some() {
+            let is_dealt_with = match &context.failure {
+                Failure::Error(error) => !error.is::<TaskFailure>(),
+                _ => false,
+            };
+            if is_dealt_with || shared.first.borrow().is_some() {
                 return;
             }
             shared.first.replace(Some(UnobservedFailure::of(context)));

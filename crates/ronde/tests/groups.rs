@@ -692,6 +692,27 @@ fn dropping_the_future_cancels_the_tasks_and_their_failures_are_reported() {
 }
 
 #[test]
+fn a_failure_that_the_group_knows_of_is_reported_when_the_future_is_dropped() {
+    run(async {
+        let reports = log_reports();
+        let group = task_group(async |group| {
+            group.try_create_task(refuse_after(1, 9)).named("bad");
+            group.create_task(cleans_up_for(60, Log::default(), "good"));
+        });
+        {
+            let mut group = pin!(group);
+            assert!(futures_lite::future::poll_once(group.as_mut()).await.is_none());
+            sleep(2 * SECOND).await;
+            assert!(reports.take().is_empty());
+        }
+        let reports = reports.take();
+        let expected = "a failure in a task group that was dropped: task 'bad' failed: refusal 9";
+        assert_eq!(reports.len(), 1);
+        assert!(reports[0].starts_with(expected), "{}", reports[0]);
+    });
+}
+
+#[test]
 fn an_eager_task_is_in_its_group_before_its_first_step() {
     run(async {
         let started = Rc::new(Cell::new(0));

@@ -6,7 +6,7 @@ use common::{Log, SECOND, log_reports, run};
 use ronde::low_level::SimulatedClock;
 use ronde::{
     FailurePolicy, RunError, Runner, catch_cancelled, create_task, get_running_loop, sleep,
-    yield_now,
+    task_group, yield_now,
 };
 use std::future::{Future, pending};
 
@@ -127,13 +127,39 @@ fn a_failure_while_the_rest_is_cancelled_at_the_end_is_one_as_well() {
 }
 
 #[test]
+fn a_failure_in_a_group_that_was_dropped_ends_the_program_too() {
+    let text = ends_with(async {
+        log_reports();
+        let group = task_group(async |group| {
+            group.create_task(async { panic!("a bug") }).named("bad");
+            group.create_task(async {
+                let _ = catch_cancelled(pending::<()>()).await;
+                sleep(60 * SECOND).await;
+            });
+        });
+        poll_for_a_while(group).await;
+        pending::<()>().await;
+    });
+    assert!(text.contains("task 'bad' panicked: a bug"), "{text}");
+}
+
+/// Polls a future a few times, and drops it.
+async fn poll_for_a_while<F: Future>(future: F) {
+    let mut future = std::pin::pin!(future);
+    for _ in 0..5 {
+        let _ = futures_lite::future::poll_once(future.as_mut()).await;
+        yield_now().await;
+    }
+}
+
+#[test]
 fn a_failure_that_somebody_looks_at_changes_nothing() {
     let runner = strict();
     let value = runner.run(async {
         let failed = create_task(async { Err::<(), _>("seen") });
-        let panicked = create_task(async { panic!("seen, too") });
+        let panicked = create_task(async { assert_eq!(1, 2, "seen, too") });
         let seen = failed.await.unwrap() == Err("seen");
-        seen && panicked.await.map(|()| ()).is_err()
+        seen && panicked.await.is_err()
     });
     assert!(value.unwrap());
     runner.close().unwrap();

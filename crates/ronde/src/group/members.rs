@@ -202,11 +202,15 @@ impl Members {
         failures.into_iter().map(resolve).collect()
     }
 
-    /// The future that runs the group was dropped before its end.
-    pub(super) fn abandon(&self) {
-        if self.phase.replace(Phase::Over) != Phase::Over {
-            self.cancel_tasks();
+    /// The future that runs the group is dropped: before its end, perhaps. Gives what has failed by
+    /// then; what fails later is reported by itself.
+    pub(super) fn abandon(&self) -> Vec<TaskFailure> {
+        if self.phase.get() == Phase::Over {
+            return Vec::new();
         }
+        let failures = self.end();
+        self.cancel_tasks();
+        failures
     }
 }
 

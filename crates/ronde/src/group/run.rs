@@ -29,7 +29,7 @@ struct Guard(Rc<Members>);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.abandon();
+        report("a failure in a task group that was dropped", self.0.abandon());
     }
 }
 
@@ -72,7 +72,7 @@ where
     let failures = members.end();
 
     if let Ending::Panicked(panic) = ending {
-        report(failures);
+        report("a failure in a task group whose body panicked", failures);
         resume_unwind(panic);
     }
     if failures.is_empty() {
@@ -116,14 +116,15 @@ where
     }
 }
 
-/// The panic of a body hides the failures of the tasks.
-fn report(failures: Vec<TaskFailure>) {
-    let Ok(event_loop) = get_running_loop() else { return };
+/// Failures that the group has looked at, and can't return.
+fn report(message: &str, failures: Vec<TaskFailure>) {
     for failure in failures {
         let created_at = failure.created_at();
-        let message = "a failure in a task group whose body panicked";
         let mut context = ExceptionContext::new(message, Failure::Error(Box::new(failure)));
         context.created_at = Some(created_at);
-        event_loop.call_exception_handler(&context);
+        match get_running_loop() {
+            Ok(event_loop) => event_loop.call_exception_handler(&context),
+            Err(_closing) => context.report(),
+        }
     }
 }

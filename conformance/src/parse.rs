@@ -11,7 +11,7 @@ const TAKE_TASKS: &[&str] = &["gather", "wait", "shield", "as_completed"];
 
 /// What can be done with a `gather` or a `shield` that is kept in a variable. They are futures of
 /// their own types here, and no promises.
-const TAKE_KEPT: &[&str] = &["await", "cancel", "done", "cancelling", "uncancel"];
+const TAKE_KEPT: &[&str] = &["await", "cancel", "done", "cancelled", "cancelling", "uncancel"];
 
 /// What `program` needs and ronde, or this interpreter, doesn't have.
 pub fn unsupported(program: &Program) -> Option<&'static str> {

@@ -219,7 +219,7 @@ impl Thing {
         match self {
             Thing::Task(var) => var.task.cancelled(),
             Thing::Future(var) => var.promise.cancelled(),
-            Thing::Kept(_) => unsupported(),
+            Thing::Kept(kept) => kept.cancelled(),
         }
     }
 

@@ -20,6 +20,7 @@ type Shield = ronde::Shield<Outcome>;
 /// One task at a time can await it.
 pub(crate) struct Kept {
     pub(crate) label: String,
+    is_shield: bool,
     state: RefCell<State>,
 }
 
@@ -32,7 +33,8 @@ enum State {
 
 impl Kept {
     fn new(state: State) -> Self {
-        Self { label: String::new(), state: RefCell::new(state) }
+        let is_shield = matches!(state, State::Shield(_));
+        Self { label: String::new(), is_shield, state: RefCell::new(state) }
     }
 
     pub(super) fn gather(gather: Gather) -> Self {
@@ -57,6 +59,15 @@ impl Kept {
             State::Outcomes(gather) => gather.done(),
             State::Shield(shield) => shield.done(),
             State::Over(_) => true,
+        }
+    }
+
+    pub(crate) fn cancelled(&self) -> bool {
+        match &*self.state.borrow() {
+            State::Shield(shield) => shield.cancelled(),
+            // In asyncio its cancellation is an exception that was set.
+            State::Gather(_) | State::Outcomes(_) => false,
+            State::Over(outcome) => self.is_shield && matches!(outcome, Err(Exc::Cancelled(_))),
         }
     }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use ronde_executor::{
     ClosedError, CurrentGuard, ExceptionContext, ExceptionHandler, Executor, Handle, Remote,
-    RemoteHandle, Task, TaskRef,
+    RemoteHandle, Task, TaskBuilder, TaskRef,
 };
 use ronde_reactor::{OwnedSource, Reactor, Source};
 use ronde_timer::TimerQueue;
@@ -125,6 +125,7 @@ impl Shared {
 impl LoopHandle {
     /// Queues a callback for the next turn.
     ///
+    /// It runs in a copy of the context of the caller: see [`ContextVar`](ronde_context::ContextVar).
     /// Callbacks run in the order in which they were queued. A panic in one goes to the
     /// [exception handler](Self::set_exception_handler), and the loop goes on.
     ///
@@ -202,6 +203,38 @@ impl LoopHandle {
         F::Output: 'static,
     {
         self.shared.executor.spawn(future)
+    }
+
+    /// Starts a task with a name, in a context, or eagerly, as the builder has it.
+    ///
+    /// # Panics
+    ///
+    /// If the loop is closed.
+    ///
+    /// # In asyncio
+    ///
+    /// The keyword arguments of `loop.create_task`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ronde_loop::{EventLoop, TaskBuilder};
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let builder = TaskBuilder::new().named("answer");
+    /// let task = event_loop.create_task_with(builder, async { 42 });
+    /// assert_eq!(&*task.name(), "answer");
+    /// assert_eq!(event_loop.run_until_complete(task)?, 42);
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    #[track_caller]
+    #[must_use = "dropping a task detaches it: call `detach` to say so"]
+    pub fn create_task_with<F>(&self, builder: TaskBuilder, future: F) -> Task<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        builder.create_task_on(&self.shared.executor, future)
     }
 
     /// Makes this the loop that new tasks of the thread belong to, until the guard is dropped.

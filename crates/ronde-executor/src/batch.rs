@@ -7,6 +7,7 @@ use std::task::Waker;
 
 use crate::callback::Handle;
 use crate::executor::Shared;
+use crate::inherited::Inherited;
 use crate::spawn::Runnable;
 
 /// What is about to run and is not a step of a task.
@@ -104,7 +105,11 @@ impl Entry {
     fn run(self, shared: &Rc<Shared>) {
         let outcome = match self {
             Entry::Callback(handle) => handle.run(),
-            Entry::Repeated(callback) => Handle::without_context(move || callback()).run(),
+            Entry::Repeated(callback) => {
+                // In a context of its own, though not that of whoever registered it.
+                let call = move || Inherited::default().run(|| callback());
+                Handle::without_context(call).run()
+            }
             Entry::Wake(waker) => {
                 waker.wake();
                 Ok(())

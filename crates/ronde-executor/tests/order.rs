@@ -2,7 +2,11 @@
 
 mod support;
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use futures_lite::future::yield_now;
+use ronde_context::ContextVar;
 use ronde_executor::Promise;
 use support::{Log, executor, log_failures, run};
 
@@ -210,4 +214,23 @@ fn statistics_count_tasks_and_entries() {
     let after = executor.statistics();
     assert_eq!((after.tasks, after.ready, after.created), (1, 0, 2));
     assert!(done.done());
+}
+
+#[test]
+fn what_a_repeated_callback_sets_in_its_context_is_gone_the_next_time() {
+    static SEEN: ContextVar<u32> = ContextVar::with_default("seen", 0);
+    let executor = executor();
+    let callback = Rc::new(|| {
+        assert_eq!(SEEN.get(), Some(0));
+        SEEN.set(1);
+    });
+    let reported = Rc::new(Cell::new(false));
+    let seen = reported.clone();
+    executor.set_exception_handler(Some(Rc::new(move |_| seen.set(true))));
+    for _ in 0..2 {
+        executor.call_repeated(callback.clone());
+        executor.run_batch();
+    }
+    assert!(!reported.get());
+    assert_eq!(SEEN.get(), Some(0));
 }

@@ -6,9 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
+use ronde_context::executor::ContextSlot;
 use ronde_context::{CancelledError, Context, Origin, copy_context};
 use ronde_loop::{
-    Clock, EventLoop, ExceptionContext, Failure, IntoTask, LoopHandle, RunError, TaskRef,
+    Child, Clock, EventLoop, ExceptionContext, Failure, IntoTask, LoopHandle, RunError, TaskRef,
     UnobservedFailure,
 };
 
@@ -85,9 +86,7 @@ impl Runner {
     pub fn run<M: IntoTask>(&self, main: M) -> Result<M::Value, RunError> {
         self.check_can_run()?;
         let _current = self.event_loop.enter();
-        let mut context = self.context.take();
-        let child = context.run(|| main.into_child());
-        self.context.replace(context);
+        let child = self.create(main);
         let interrupt = if self.handle_ctrl_c {
             Interrupt::watch(&self.event_loop, child.as_ref().clone())
                 .map_err(|source| RunError::Io { doing: "watching for Ctrl-C", source })?
@@ -160,8 +159,23 @@ impl Runner {
         }
     }
 
+    /// Makes a task of what is to be run, in the runner's context.
+    #[track_caller]
+    fn create<M: IntoTask>(&self, main: M) -> Child<M::Value> {
+        let _current = self.event_loop.enter();
+        // Not in a closure, which would hide the caller's location.
+        let context = ContextSlot::of(self.context.take());
+        context.enter();
+        let child = main.into_child();
+        context.enter();
+        self.context.replace(context.copy());
+        child
+    }
+
     #[track_caller]
     pub(crate) fn run_and_close<M: IntoTask>(&self, main: M) -> Result<M::Value, RunError> {
+        self.check_can_run()?;
+        let main = self.create(main);
         match catch_unwind(AssertUnwindSafe(|| self.run(main))) {
             Ok(outcome) => {
                 let closed = self.close();

@@ -27,6 +27,13 @@ fn run_returns_what_main_returns() {
 }
 
 #[test]
+fn the_main_task_knows_where_it_was_created() {
+    let created_at = ronde::run(async { current_task().unwrap().created_at() }).unwrap();
+    assert_eq!(created_at.file(), file!());
+    assert_eq!(created_at.line(), line!() - 2);
+}
+
+#[test]
 fn both_errors_can_be_passed_on_with_a_question_mark() {
     fn program(text: &'static str) -> Result<u8, Box<dyn std::error::Error>> {
         let number = ronde::run(async move { text.parse::<u8>() })??;

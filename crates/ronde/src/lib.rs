@@ -23,6 +23,8 @@
 //! # }
 //! ```
 //!
+//! New here? Begin with the [guide].
+//!
 //! # Where to find what
 //!
 //! - Running: [`run`], [`Runner`], [`main`](macro@main), [`test`](macro@test).
@@ -149,3 +151,5 @@ pub mod subprocess {
 pub mod low_level {
     pub use ronde_loop::*;
 }
+
+pub mod guide;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::command::Shown;
 use crate::run::Failure;
 use crate::tree::Tree;
-use crate::{examples, manifest, setup, surface, tidy};
+use crate::{examples, guide, manifest, setup, surface, tidy};
 
 /// A chore: `cargo xtask <name>`.
 pub(crate) struct Task {
@@ -34,6 +34,7 @@ pub(crate) const TASKS: &[Task] = &[
     task("doctest", IN_CI, "examples in the documentation; arguments go to cargo test", doctest),
     task("docs", IN_CI, "build the documentation, warnings are errors", docs),
     task("examples", IN_CI, "build and run the examples, or those that are named", examples::run),
+    task("guide", IN_CI, "run the guide's programs and compare what they print; takes names of chapters", guide::run),
     task("surface", IN_CI, "count what is ported of asyncio, and check that the map has all of it", |root, _| surface::run(root)),
     task("tidy", IN_CI, "check the project's own rules", |root, _| tidy::run(root)),
     task("bench", EXTRA, "measure; arguments go to cargo bench", bench),

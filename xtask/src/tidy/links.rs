@@ -19,6 +19,10 @@ fn broken(tree: &Tree, file: &str, target: &str) -> Option<String> {
     if target.contains("://") || target.starts_with("mailto:") {
         return None;
     }
+    // A path of Rust, in what is shown as documentation: rustdoc checks it.
+    if target.contains("::") {
+        return None;
+    }
     let (path, heading) = target.split_once('#').unwrap_or((target, ""));
     let path = if path.is_empty() { Some(file.to_owned()) } else { resolve(file, path) };
     let Some(path) = path.filter(|path| tree.exists(path)) else {
@@ -132,6 +136,13 @@ mod tests {
             ("docs/decisions/one.md", "# One\n## Why not?\n"),
         ];
         assert_eq!(said(check, &files), Vec::<String>::new());
+    }
+
+    #[test]
+    fn links_to_items_are_left_to_rustdoc() {
+        assert!(
+            said(check, &[("a.md", "[run](crate::run) [main](macro@crate::main)\n")]).is_empty()
+        );
     }
 
     #[test]

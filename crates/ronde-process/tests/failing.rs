@@ -6,11 +6,12 @@ mod support;
 
 use std::error::Error;
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use ronde_process::{
     CreateSubprocess, SpawnError, Stdio, create_subprocess_exec, create_subprocess_shell,
@@ -25,8 +26,17 @@ async fn fail(command: CreateSubprocess) -> SpawnError {
     error
 }
 
+/// A process of its own writes the file. If this one did, a child that another test starts meanwhile
+/// would hold it open for writing for a moment, and so keep it from being started.
 fn make(path: &Path, content: &str, mode: u32) {
-    File::create(path).unwrap().write_all(content.as_bytes()).unwrap();
+    let mut tee = Command::new("tee")
+        .arg(path)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    tee.stdin.take().unwrap().write_all(content.as_bytes()).unwrap();
+    assert!(tee.wait().unwrap().success());
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 

@@ -7,7 +7,7 @@ mod support;
 
 use std::process::Command;
 
-use ronde_process::{ReturnCode, SignalError, create_subprocess_shell};
+use ronde_process::{ReturnCode, SignalError, Stdio, create_subprocess_shell};
 use support::{gone, run, running};
 
 #[test]
@@ -27,7 +27,10 @@ fn nobody_knows_how_a_child_ended() {
 #[ignore = "another test runs it, in a program that ignores `SIGCHLD`"]
 fn inside() {
     run(async {
-        let process = create_subprocess_shell("exit 3").await.unwrap();
+        // It lives until it has been started for sure: nobody could find it afterwards.
+        let shell = create_subprocess_shell("read line; exit 3").stdin(Stdio::piped());
+        let mut process = shell.await.unwrap();
+        drop(process.take_stdin());
         let returncode = process.wait().await;
         assert_eq!(returncode, ReturnCode::Unknown);
         assert_eq!(returncode.as_i32(), 255, "as asyncio has it");

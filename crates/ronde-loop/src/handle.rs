@@ -274,6 +274,11 @@ impl LoopHandle {
         self.shared.clock.now()
     }
 
+    /// Is the loop's clock a simulated one, which jumps to the next deadline when nothing is ready?
+    pub fn has_simulated_clock(&self) -> bool {
+        self.shared.clock.is_simulated()
+    }
+
     /// Stops the loop at the end of this turn. If it isn't running, its next run makes one turn.
     pub fn stop(&self) {
         self.shared.stopping.set(true);

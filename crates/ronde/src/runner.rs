@@ -64,7 +64,7 @@ impl Runner {
     pub fn builder() -> RunnerBuilder {
         RunnerBuilder {
             event_loop: EventLoop::builder(),
-            handle_ctrl_c: true,
+            handle_ctrl_c: None,
             on_unobserved_failure: FailurePolicy::default(),
         }
     }
@@ -298,16 +298,18 @@ impl fmt::Debug for Runner {
 #[must_use]
 pub struct RunnerBuilder {
     event_loop: ronde_loop::Builder,
-    handle_ctrl_c: bool,
+    /// `None`: it depends on the clock.
+    handle_ctrl_c: Option<bool>,
     on_unobserved_failure: FailurePolicy,
 }
 
 impl RunnerBuilder {
-    /// Is Ctrl-C to cancel the main task? Default: yes.
+    /// Is Ctrl-C to cancel the main task? Default: yes, unless the clock is simulated: such a loop
+    /// finds out when nothing can happen any more, and Ctrl-C always may.
     ///
     /// It does so only on the program's main thread, and for one runner at a time.
     pub fn handle_ctrl_c(mut self, handle: bool) -> Self {
-        self.handle_ctrl_c = handle;
+        self.handle_ctrl_c = Some(handle);
         self
     }
 
@@ -363,11 +365,12 @@ impl RunnerBuilder {
         let event_loop = self.event_loop.build()?;
         let failures = (self.on_unobserved_failure == FailurePolicy::EndProgram)
             .then(|| Failures::watch(&event_loop));
+        let simulated = event_loop.has_simulated_clock();
         Ok(Runner {
             event_loop,
             failures,
             context: RefCell::new(copy_context()),
-            handle_ctrl_c: self.handle_ctrl_c,
+            handle_ctrl_c: self.handle_ctrl_c.unwrap_or(!simulated),
         })
     }
 }

@@ -23,6 +23,7 @@ mod unix {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::{Duration, Instant};
 
+    use ronde::low_level::SimulatedClock;
     use ronde::{
         CancelledError, RunError, Runner, catch_cancelled, create_task, current_task, sleep,
         yield_now,
@@ -133,6 +134,13 @@ mod unix {
             signals: 1,
             output: &[],
             end: End::Killed,
+        },
+        Scenario {
+            name: "with a simulated clock nothing is waited for, so that a deadlock shows",
+            play: deadlock,
+            signals: 0,
+            output: &["a deadlock"],
+            end: End::Exit(0),
         },
     ];
 
@@ -333,5 +341,12 @@ mod unix {
         let runner = Runner::builder().handle_ctrl_c(false).build().unwrap();
         let _ = runner.run(wait_for_the_signal());
         println!("never");
+    }
+
+    fn deadlock() {
+        let runner = Runner::builder().clock(SimulatedClock::new()).build().unwrap();
+        if let Err(RunError::Deadlock(_)) = runner.run(pending::<()>()) {
+            println!("a deadlock");
+        }
     }
 }

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod echo;
+mod sync;
 mod tasks;
 
 use std::time::Duration;
@@ -24,9 +25,8 @@ const ROUNDS: usize = 15;
 fn main() {
     let filter = std::env::args().nth(1).unwrap_or_default();
     println!("{:28} {:>12} {:>12} {:>8}", "", "ronde ns/op", "tokio ns/op", "ratio");
-    for bench in
-        tasks::BENCHES.iter().chain(echo::BENCHES).filter(|bench| bench.name.contains(&filter))
-    {
+    let benches = tasks::BENCHES.iter().chain(sync::BENCHES).chain(echo::BENCHES);
+    for bench in benches.filter(|bench| bench.name.contains(&filter)) {
         let mut pairs = Vec::new();
         for _ in 0..ROUNDS {
             let ronde = nanos_per_operation((bench.ronde)(bench.count), bench.count);

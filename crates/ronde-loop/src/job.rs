@@ -89,7 +89,9 @@ pub struct Job {
 impl Job {
     /// Runs the job, unless it has been cancelled.
     pub fn run(self) {
-        (self.run)();
+        // The function's own panic is caught further inside. What can still panic is the destructor of a
+        // result that nobody waits for, and a waker: that must not cost the executor its thread.
+        let _ = catch_unwind(AssertUnwindSafe(self.run));
     }
 }
 
@@ -379,15 +381,19 @@ impl<T> Future for JobHandle<T> {
         if decline(cx) {
             return Poll::Pending;
         }
+        // Wakers are foreign code: cloned before the lock is taken, and dropped after it.
+        let waker = cx.waker().clone();
         let mut state = self.shared.lock();
-        *state = match std::mem::replace(&mut *state, State::Over) {
-            State::Queued { function, out } | State::Waiting { function, out, .. } => {
-                State::Waiting { function, out, waker: cx.waker().clone() }
+        let (next, _old) = match std::mem::replace(&mut *state, State::Over) {
+            State::Queued { function, out } => (State::Waiting { function, out, waker }, None),
+            State::Waiting { function, out, waker: old } => {
+                (State::Waiting { function, out, waker }, Some(old))
             }
-            State::Running { .. } => State::Running { waker: Some(cx.waker().clone()) },
+            State::Running { waker: old } => (State::Running { waker: Some(waker) }, old),
             State::Done(result) => return Poll::Ready(result),
             State::Over => panic!("the handle of a job was polled after its end"),
         };
+        *state = next;
         drop(state);
         waiting_for(Wait::Leaf("a job in an executor"));
         Poll::Pending

@@ -122,6 +122,32 @@ fn a_panic_fails_only_its_own_job() {
 }
 
 #[test]
+fn a_result_that_panics_when_it_is_dropped_costs_no_thread() {
+    struct Result;
+    impl Drop for Result {
+        fn drop(&mut self) {
+            panic!("on a thread of the pool");
+        }
+    }
+    let (pool, event_loop) = (pool(1, "worker"), simulated());
+    let (release, released) = mpsc::channel();
+    let (begun, begins) = mpsc::channel();
+    let function = move || {
+        begun.send(()).unwrap();
+        released.recv().unwrap();
+        Result
+    };
+    let job = event_loop.run_in_executor(Some(&pool), function).unwrap();
+    begins.recv().unwrap();
+    // The result is nobody's now, so the thread drops it.
+    drop(job);
+    release.send(()).unwrap();
+    let next = event_loop.run_in_executor(Some(&pool), || 42).unwrap();
+    assert!(pool.shutdown_blocking(Some(20 * SECOND)), "the thread is gone");
+    assert_eq!(event_loop.run_until_complete(next).unwrap().unwrap(), 42);
+}
+
+#[test]
 fn a_job_that_is_cancelled_before_it_begins_never_runs() {
     let pool = pool(1, "cancel");
     simulated()

@@ -69,10 +69,10 @@ struct Shared {
     start: Start,
     max_jobs: Option<usize>,
     places: Rc<Places>,
-    /// Those that are ready or busy.
+    /// Those that are starting, idle or busy.
     workers: RefCell<Vec<Rc<Worker>>>,
     /// Those that were told to end.
-    leaving: RefCell<Vec<Process>>,
+    leaving: RefCell<Vec<Rc<Process>>>,
     started: Cell<usize>,
     phase: Cell<Phase>,
 }
@@ -196,11 +196,12 @@ impl ProcessPool {
         let workers = self.shared.workers.take();
         workers.into_iter().for_each(|worker| self.shared.dismiss(worker));
         loop {
-            // They stay in the list until they have ended: a cancellation forgets none.
-            let last = self.shared.leaving.borrow_mut().pop();
+            // They stay in the list until they have ended: a cancellation forgets none, and whoever else
+            // shuts the pool down waits for the same ones.
+            let last = self.shared.leaving.borrow().last().cloned();
             let Some(process) = last else { return };
-            let mut leaving = Leaving { shared: &self.shared, process: Some(process) };
-            leaving.ended().await;
+            process.wait().await;
+            self.shared.forget_gone();
         }
     }
 
@@ -217,7 +218,8 @@ impl ProcessPool {
         let workers = self.shared.workers.take();
         // A job that is under way holds its worker still.
         workers.iter().for_each(|worker| worker.kill());
-        let _killed = self.shared.leaving.take();
+        // If one has ended, all is well.
+        self.shared.leaving.take().iter().for_each(|process| drop(process.kill()));
     }
 
     /// What the pool is doing.
@@ -327,11 +329,14 @@ impl Shared {
     async fn new_worker(&self, event_loop: &LoopHandle) -> Result<Lease<'_>, ProcessPoolError> {
         self.started.set(self.started.get() + 1);
         let worker = Rc::new(Worker::start(&self.start, event_loop).await?);
+        // In the list from here on: whoever kills the pool kills those that aren't ready too.
+        self.workers.borrow_mut().push(worker.clone());
+        let lease = Lease::new(self, worker);
+        let ready = lease.worker().ready(&self.start).await;
         if self.phase.get() == Phase::Ended {
             return Err(ProcessPoolError::ShutDown);
         }
-        self.workers.borrow_mut().push(worker.clone());
-        Ok(Lease::new(self, worker))
+        ready.map(|()| lease)
     }
 
     fn remove(&self, worker: &Rc<Worker>) {
@@ -344,11 +349,13 @@ impl Shared {
 
     fn dismiss(&self, worker: Rc<Worker>) {
         if let Some(worker) = Rc::into_inner(worker) {
-            let process = worker.dismiss();
-            let mut leaving = self.leaving.borrow_mut();
-            leaving.retain(|process| process.returncode().is_none());
-            leaving.push(process);
+            self.forget_gone();
+            self.leaving.borrow_mut().push(Rc::new(worker.dismiss()));
         }
+    }
+
+    fn forget_gone(&self) {
+        self.leaving.borrow_mut().retain(|process| process.returncode().is_none());
     }
 }
 
@@ -384,29 +391,6 @@ impl Drop for Lease<'_> {
         if let Some(worker) = self.worker.take() {
             worker.kill();
             self.shared.remove(&worker);
-        }
-    }
-}
-
-/// A process that is waited for at the end. If the wait is given up, it goes back to the list.
-struct Leaving<'a> {
-    shared: &'a Shared,
-    process: Option<Process>,
-}
-
-impl Leaving<'_> {
-    async fn ended(&mut self) {
-        if let Some(process) = &self.process {
-            process.wait().await;
-            self.process = None;
-        }
-    }
-}
-
-impl Drop for Leaving<'_> {
-    fn drop(&mut self) {
-        if let Some(process) = self.process.take() {
-            self.shared.leaving.borrow_mut().push(process);
         }
     }
 }

@@ -50,6 +50,7 @@ pub(crate) enum Outcome {
 }
 
 impl Worker {
+    /// Starts one, which isn't [ready](Self::ready) yet.
     pub(crate) async fn start(
         start: &Start,
         event_loop: &LoopHandle,
@@ -66,14 +67,18 @@ impl Worker {
         let process = command.kill_on_drop(true).await.map_err(ProcessPoolError::Spawn)?;
         let event_loop = event_loop.clone();
         let (busy, jobs) = (Cell::new(true), Cell::new(0));
-        let worker = Self { process, reader, writer, event_loop, busy, jobs };
-        match timeout(start.limit, worker.receive()).await {
+        Ok(Self { process, reader, writer, event_loop, busy, jobs })
+    }
+
+    /// Waits until it has said what it can do.
+    pub(crate) async fn ready(&self, start: &Start) -> Result<(), ProcessPoolError> {
+        match timeout(start.limit, self.receive()).await {
             Err(_) => Err(ProcessPoolError::NotReady { waited: start.limit }),
-            Ok(None) => Err(ProcessPoolError::EndedEarly { returncode: worker.returncode().await }),
+            Ok(None) => Err(ProcessPoolError::EndedEarly { returncode: self.returncode().await }),
             Ok(Some(hello)) => {
                 let functions: Vec<String> = wire::decode(&hello.content).unwrap_or_default();
                 if hello.kind == Kind::Hello && functions == start.functions {
-                    Ok(worker)
+                    Ok(())
                 } else {
                     Err(ProcessPoolError::OtherFunctions { functions })
                 }

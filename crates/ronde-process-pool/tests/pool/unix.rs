@@ -6,6 +6,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::panic::catch_unwind;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use ronde::{
 };
 use ronde_process_pool::{ProcessPool, ProcessPoolError, Registry, ReturnCode};
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
 use crate::jobs::*;
 use crate::scenarios;
@@ -49,8 +51,10 @@ tests! {
     a_worker_is_replaced_after_so_many_jobs,
     a_shutdown_waits_for_the_jobs_and_ends_the_workers,
     a_shutdown_that_is_cancelled_can_be_awaited_again,
+    every_shutdown_waits_until_the_workers_have_ended,
     jobs_that_outlive_their_pool_fail,
     jobs_whose_pool_is_killed_fail,
+    a_pool_that_is_killed_kills_workers_that_are_not_ready,
     a_pool_that_is_dropped_leaves_no_process,
     a_pool_may_outlive_its_loop,
     workers_end_with_their_program,
@@ -318,12 +322,17 @@ fn a_job_that_is_cancelled_before_it_begins_never_runs() {
     });
 }
 
-fn a_job_that_is_cancelled_while_its_worker_starts_leaves_nothing() {
-    // A program that never gets ready.
+/// A program that never gets ready.
+fn never_ready() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("sleeps");
     fs::write(&program, "#!/bin/sh\nexec sleep 1000\n").unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+    (directory, program)
+}
+
+fn a_job_that_is_cancelled_while_its_worker_starts_leaves_nothing() {
+    let (_directory, program) = never_ready();
     run(async move {
         let pool = ProcessPool::builder(jobs()).workers(1).program(program).build().unwrap();
         let task = create_task(pool.run(square, 7));
@@ -435,6 +444,23 @@ fn a_shutdown_that_is_cancelled_can_be_awaited_again() {
     });
 }
 
+fn every_shutdown_waits_until_the_workers_have_ended() {
+    run(async {
+        let pool = Rc::new(pool(2));
+        gather_all((0..2).map(|n| pool.run(square, n))).await.unwrap();
+        assert_eq!(children().len(), 2);
+        let shutdowns = [pool.clone(), pool.clone(), pool].map(|pool| {
+            create_task(async move {
+                pool.shutdown().await;
+                assert_eq!(children(), []);
+            })
+        });
+        for shutdown in shutdowns {
+            shutdown.await.unwrap();
+        }
+    });
+}
+
 fn jobs_that_outlive_their_pool_fail() {
     run(async {
         let (pool, gate) = (pool(1), Gate::new());
@@ -464,6 +490,20 @@ fn jobs_whose_pool_is_killed_fail() {
         assert!(matches!(starting.await.unwrap(), Err(ProcessPoolError::ShutDown)));
         no_children().await;
         pool.shutdown().await;
+    });
+}
+
+fn a_pool_that_is_killed_kills_workers_that_are_not_ready() {
+    let (_directory, program) = never_ready();
+    run(async move {
+        let pool = ProcessPool::builder(jobs()).workers(1).program(program).build().unwrap();
+        let job = create_task(pool.run(square, 7));
+        until(|| (!children().is_empty()).then_some(())).await;
+        assert_eq!(pool.statistics().workers, 1);
+        pool.kill();
+        let job = timeout(Duration::from_secs(20), job).await.expect("it waits for the worker");
+        assert!(matches!(job.unwrap(), Err(ProcessPoolError::ShutDown)));
+        no_children().await;
     });
 }
 

@@ -222,7 +222,8 @@ impl CreateSubprocess {
         self
     }
 
-    /// The [limit](ronde_streams::StreamReader::limit) of the readers of its outputs. Default: 64 KiB.
+    /// The [limit](ronde_streams::StreamReader::limit) of the readers of its outputs, one byte at least.
+    /// Default: 64 KiB.
     pub fn limit(mut self, bytes: usize) -> Self {
         self.limit = bytes;
         self
@@ -273,6 +274,10 @@ impl CreateSubprocess {
                 let problem = format!("its {name} can't be `Stdio::stdout()`: only stderr can");
                 self.problem.get_or_insert(problem);
             }
+        }
+        if self.limit == 0 {
+            let problem = "the limit of its readers must be at least one byte".to_owned();
+            self.problem.get_or_insert(problem);
         }
         if let Some(problem) = self.problem {
             return Err(SpawnError::Argument { program, problem });

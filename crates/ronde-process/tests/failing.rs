@@ -156,6 +156,16 @@ fn what_std_finds_wrong_with_a_command_is_an_error_too() {
 }
 
 #[test]
+fn readers_without_room_are_refused() {
+    run(async {
+        let error = fail(piped("true").limit(0)).await;
+        let text = "starting /bin/sh: the limit of its readers must be at least one byte";
+        assert!(matches!(error, SpawnError::Argument { .. }));
+        assert_eq!(error.to_string(), text);
+    });
+}
+
+#[test]
 fn only_stderr_can_go_where_stdout_goes() {
     run(async {
         for (command, stream) in [

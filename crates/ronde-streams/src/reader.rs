@@ -168,7 +168,8 @@ impl StreamReader {
     ///
     /// # Errors
     ///
-    /// As [`from_pipe`](Self::from_pipe).
+    /// As [`from_pipe`](Self::from_pipe), and [`InvalidInput`](io::ErrorKind::InvalidInput), with a
+    /// [`LimitError`] inside, if the limit is zero.
     ///
     /// # Panics
     ///
@@ -176,6 +177,8 @@ impl StreamReader {
     #[cfg(unix)]
     #[track_caller]
     pub fn from_pipe_with_limit(pipe: impl Into<OwnedSource>, limit: usize) -> io::Result<Self> {
+        LimitError::check(limit)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         Ok(Self::of(crate::connect::pipe(pipe.into())?, limit))
     }
 

@@ -6,7 +6,7 @@ mod support;
 
 use std::io::ErrorKind;
 
-use ronde_streams::{ReadError, StreamReader, StreamWriter};
+use ronde_streams::{LimitError, ReadError, StreamReader, StreamWriter};
 use support::{run, settle, spawn};
 
 fn pipe() -> (StreamReader, StreamWriter) {
@@ -67,6 +67,11 @@ fn a_pipe_s_reader_has_the_limit_that_it_was_made_with() {
         let writer = StreamWriter::from_pipe(input).unwrap();
         writer.write("too long\n");
         assert!(matches!(reader.readline().await, Err(ReadError::LimitOverrun { limit: 4, .. })));
+
+        let (output, _input) = rustix::pipe::pipe().unwrap();
+        let error = StreamReader::from_pipe_with_limit(output, 0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.get_ref().unwrap().is::<LimitError>(), "{error:?}");
     });
 }
 

@@ -18,8 +18,8 @@ use ronde_timer::TimerQueue;
 
 use crate::asyncgens::AsyncGens;
 use crate::clock::Clock;
-use crate::job::{ClockHold, Job, JobExecutor, JobHandle, Jobs, SubmitError};
-use crate::outside::{Outside, OutsideWait};
+use crate::job::{Job, JobExecutor, JobHandle, Jobs, SubmitError};
+use crate::outside::{ClockHold, Outside, OutsideWait};
 use crate::thread_pool::ThreadPool;
 use crate::timeout::TimeoutError;
 use crate::timer_handle::TimerHandle;
@@ -372,16 +372,6 @@ impl LoopHandle {
         }
     }
 
-    /// Says that, until the guard is dropped, something outside of the loop is waited for, which will
-    /// wake a task from another thread: the end of a child process, say.
-    ///
-    /// Only a loop with a simulated clock wants to know. It treats what is outside as it treats a socket:
-    /// it looks whether something has come, and moves its time if not; and where there is no time to
-    /// move to, it waits instead of reporting a deadlock.
-    pub fn wait_outside(&self) -> OutsideWait {
-        self.shared.outside.expect()
-    }
-
     /// Sets the executor that blocking work goes to by default.
     ///
     /// The previous one isn't closed.
@@ -446,13 +436,30 @@ impl LoopHandle {
     ///
     /// For work outside the loop whose end is the next event, whatever the timers say: another
     /// process computes something, say, and will write to a pipe. [Jobs](Self::run_in_executor) have
-    /// this built in.
+    /// this built in. Where time may go on meanwhile there is [`wait_outside`](Self::wait_outside).
+    ///
+    /// While it lives, no timer comes due: a task that has it and sleeps waits for ever.
     ///
     /// # In asyncio
     ///
     /// There is no such thing, nor a simulated clock.
     pub fn hold_clock(&self) -> ClockHold {
-        self.shared.jobs.hold()
+        self.shared.outside.hold()
+    }
+
+    /// Says that, while the result lives, something outside of the loop is waited for, which will
+    /// wake a task from another thread: the end of a child process, say.
+    ///
+    /// Only a loop with a simulated clock wants to know. It treats what is outside as it treats a socket:
+    /// it looks whether something has come, and moves its time if not; and where there is no time to
+    /// move to, it waits instead of reporting a deadlock. To have time stand still there is
+    /// [`hold_clock`](Self::hold_clock).
+    ///
+    /// # In asyncio
+    ///
+    /// There is no such thing, nor a simulated clock.
+    pub fn wait_outside(&self) -> OutsideWait {
+        self.shared.outside.wait()
     }
 
     /// A job that is out from now on, and the way to its result.

@@ -203,12 +203,6 @@ impl Jobs {
         self.default_group().lock().push(job);
     }
 
-    /// Counts something as out until the result is dropped, on the loop's own thread.
-    pub(crate) fn hold(&self) -> ClockHold {
-        self.out.fetch_add(1, Ordering::AcqRel);
-        ClockHold { _out: Out { count: self.out.clone(), notify: None, _group: None } }
-    }
-
     /// Makes a job and the way to its result. At its end `notify`, if given, is told, so that a loop
     /// which waits for nothing else looks again.
     pub(crate) fn make<T: Send + 'static>(
@@ -241,19 +235,6 @@ impl Drop for Out {
             // A closed loop has nothing left to look at.
             let _ = remote.call_soon_threadsafe(|| {});
         }
-    }
-}
-
-/// Keeps a simulated clock from moving while it lives. Made by
-/// [`hold_clock`](crate::LoopHandle::hold_clock).
-#[must_use = "the clock moves again when it is dropped"]
-pub struct ClockHold {
-    _out: Out,
-}
-
-impl fmt::Debug for ClockHold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClockHold")
     }
 }
 

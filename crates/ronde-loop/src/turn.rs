@@ -54,11 +54,12 @@ impl Shared {
 
     /// Nothing is ready, and time is ours to move.
     fn wait_simulated(&self, deadline: Option<Instant>) -> Result<(), RunError> {
-        if self.jobs.out() > 0 {
-            // Real work on another thread: its end is the next event, whatever the timers say.
+        if self.jobs.out() > 0 || self.outside.holds_clock() {
+            // Real work on another thread or in another process: its end is the next event, whatever the
+            // timers say.
             return self.look_for_io(None);
         }
-        let has_sources = !self.reactor.is_empty() || self.outside.is_expected();
+        let has_sources = !self.reactor.is_empty() || self.outside.is_awaited();
         if has_sources {
             self.look_for_io(Some(Duration::ZERO))?;
         }

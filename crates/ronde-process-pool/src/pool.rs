@@ -122,6 +122,9 @@ impl ProcessPool {
     /// worker in the order of their first polls. The future doesn't borrow the pool, so it can become a
     /// task.
     ///
+    /// With a simulated clock, time stands still until the future is done. So a task must not begin to
+    /// poll it and then sleep before it goes on: make it a task of its own.
+    ///
     /// # Errors
     ///
     /// [`ProcessPoolError`]:
@@ -430,7 +433,8 @@ impl ProcessPoolBuilder {
         self
     }
 
-    /// How long a worker may take to get ready. Default: 30 seconds.
+    /// How long a worker may take to get ready. Default: 30 seconds. There is no limit with a simulated
+    /// clock, which stands still meanwhile.
     pub fn start_timeout(mut self, limit: Duration) -> Self {
         self.start_timeout = limit;
         self

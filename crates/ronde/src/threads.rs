@@ -1,9 +1,11 @@
 //! Blocking work.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 
-use ronde_context::copy_context;
+use ronde_context::{copy_context, decline};
 use ronde_loop::{JobError, get_running_loop};
 
 /// Runs a function that blocks on a thread of the loop's default executor.
@@ -49,6 +51,8 @@ where
     F: FnOnce() -> T + Send + 'static,
 {
     let event_loop = get_running_loop().expect("`to_thread` was polled outside a running loop");
+    // While a cancellation is being delivered, nothing is begun that nobody will wait for.
+    poll_fn(|cx| if decline(cx) { Poll::Pending } else { Poll::Ready(()) }).await;
     let mut context = copy_context();
     event_loop.run_in_executor(None, move || context.run(function))?.await
 }

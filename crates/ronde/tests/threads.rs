@@ -1,9 +1,15 @@
 //! `to_thread`: blocking work beside the loop.
 
+use ronde::low_level::{Job, JobExecutor, SubmitError};
 use ronde::{
-    JobError, create_task, gather_all, get_running_loop, to_thread, to_thread_with_token, yield_now,
+    CancelledError, JobError, catch_cancelled, create_task, gather_all, get_running_loop,
+    to_thread, to_thread_with_token, yield_now,
 };
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
 use std::sync::mpsc;
+use std::task::Poll;
 use std::thread;
 
 #[ronde::test(simulated)]
@@ -39,6 +45,31 @@ async fn a_task_that_is_cancelled_before_it_begins_never_calls_the_function() {
     let task = create_task(to_thread(|| unreachable!()));
     task.cancel();
     assert!(task.await.map(|_: Result<(), _>| ()).unwrap_err().is_cancelled());
+}
+
+#[ronde::test(simulated)]
+async fn beside_a_cancellation_that_is_being_raised_nothing_is_submitted() {
+    /// Fails when it gets a job.
+    #[derive(Debug)]
+    struct Unused;
+    impl JobExecutor for Unused {
+        fn submit(&self, _: Job) -> Result<(), SubmitError> {
+            panic!("a job was submitted");
+        }
+    }
+    get_running_loop().unwrap().set_default_executor(Rc::new(Unused));
+    let outcome = catch_cancelled(async {
+        let mut raise = pin!(CancelledError::default().raise::<()>());
+        let mut job = pin!(to_thread(|| ()));
+        // Two branches of one task. The first raises, the second is polled for the first time.
+        poll_fn(|cx| {
+            assert!(raise.as_mut().poll(cx).is_pending());
+            assert!(job.as_mut().poll(cx).is_pending());
+            Poll::<()>::Pending
+        })
+        .await;
+    });
+    assert!(outcome.await.is_err());
 }
 
 #[ronde::test(simulated)]

@@ -14,6 +14,8 @@ pub(crate) struct Places {
     total: usize,
     free: Cell<usize>,
     queue: RefCell<VecDeque<Rc<Waiter>>>,
+    /// Nobody gets a place any more.
+    closed: Cell<bool>,
     /// Those who wait until all places are free.
     draining: RefCell<Vec<Waker>>,
 }
@@ -37,6 +39,7 @@ impl Places {
             total,
             free: Cell::new(total),
             queue: RefCell::default(),
+            closed: Cell::new(false),
             draining: RefCell::default(),
         })
     }
@@ -53,9 +56,19 @@ impl Places {
         self.queue.borrow().len()
     }
 
-    /// Waits for a place. Who is dropped while waiting loses nothing but the turn.
+    /// Waits for a place. Who is dropped while waiting loses nothing but the turn. `None` if there is
+    /// none any more.
     pub(crate) fn take(self: &Rc<Self>) -> Take {
         Take { places: self.clone(), waiter: None }
+    }
+
+    /// Sends away who waits. Those who have a place keep it.
+    pub(crate) fn close(&self) {
+        self.closed.set(true);
+        for waiter in self.queue.take() {
+            let waker = waiter.waker.borrow().clone();
+            waker.wake();
+        }
     }
 
     pub(crate) fn poll_all_free(&self, cx: &mut Context<'_>) -> Poll<()> {
@@ -102,17 +115,21 @@ pub(crate) struct Take {
 }
 
 impl Future for Take {
-    type Output = Place;
+    type Output = Option<Place>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Place> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Place>> {
         if decline(cx) {
             return Poll::Pending;
         }
         let places = self.places.clone();
+        if places.closed.get() {
+            // One that was granted goes back when this is dropped.
+            return Poll::Ready(None);
+        }
         match &self.waiter {
             Some(waiter) if waiter.granted.get() => {
                 self.waiter = None;
-                return Poll::Ready(Place { places });
+                return Poll::Ready(Some(Place { places }));
             }
             Some(waiter) => {
                 let _old = waiter.waker.replace(cx.waker().clone());
@@ -120,7 +137,7 @@ impl Future for Take {
             // Nobody waits while there is a free place.
             None if places.free.get() > 0 => {
                 places.free.set(places.free.get() - 1);
-                return Poll::Ready(Place { places });
+                return Poll::Ready(Some(Place { places }));
             }
             None => {
                 let waker = RefCell::new(cx.waker().clone());

@@ -267,7 +267,7 @@ async fn run(
 ) -> Result<Reply, ProcessPoolError> {
     let event_loop = get_running_loop().expect("a job was polled outside a running loop");
     let _hold = event_loop.hold_clock();
-    let place = shared.places.take().await;
+    let Some(place) = shared.places.take().await else { return Err(ProcessPoolError::ShutDown) };
     loop {
         let (lease, is_new) = match shared.idle_worker(&event_loop) {
             _ if shared.phase.get() == Phase::Ended => return Err(ProcessPoolError::ShutDown),
@@ -311,6 +311,9 @@ impl Shared {
     fn close(&self, phase: Phase) {
         // What has ended isn't merely closed again.
         self.phase.set(self.phase.get().max(phase));
+        if phase == Phase::Ended {
+            self.places.close();
+        }
     }
 
     /// The one that was busy last, if there is one that lives.

@@ -83,7 +83,8 @@ impl Registry {
     ///
     /// It has one argument; take a tuple for several. Argument and result are sent in the format of
     /// [postcard](https://docs.rs/postcard), which can't hold types that ask what comes next, such as
-    /// enums with `#[serde(untagged)]`.
+    /// enums with `#[serde(untagged)]`. Nor may a field be left out (`#[serde(skip_serializing_if)]`): what
+    /// follows would be taken for it.
     ///
     /// It doesn't compile with a function pointer or a closure that captures something: which function
     /// that is can't be told from its type.

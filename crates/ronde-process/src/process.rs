@@ -240,7 +240,8 @@ impl Process {
     /// # Errors
     ///
     /// - [`SignalError::Ended`] if it has ended. So its process id is never signalled when it may be
-    ///   another's already.
+    ///   another's already. (Unless the program ignores `SIGCHLD`: then the system frees the id by itself,
+    ///   and tells only afterwards.)
     /// - [`SignalError::Io`] if the system refuses.
     ///
     /// # In asyncio

@@ -55,6 +55,7 @@ tests! {
     jobs_that_outlive_their_pool_fail,
     jobs_whose_pool_is_killed_fail,
     a_pool_that_is_killed_kills_workers_that_are_not_ready,
+    jobs_that_wait_fail_at_once_when_the_pool_is_killed,
     a_pool_that_is_dropped_leaves_no_process,
     a_pool_may_outlive_its_loop,
     workers_end_with_their_program,
@@ -504,6 +505,24 @@ fn a_pool_that_is_killed_kills_workers_that_are_not_ready() {
         let job = timeout(Duration::from_secs(20), job).await.expect("it waits for the worker");
         assert!(matches!(job.unwrap(), Err(ProcessPoolError::ShutDown)));
         no_children().await;
+    });
+}
+
+fn jobs_that_wait_fail_at_once_when_the_pool_is_killed() {
+    run(async {
+        let (pool, gate) = (pool(1), Gate::new());
+        // It has a place, and nobody polls it any more.
+        let mut set_aside = Box::pin(pool.run(hold, gate.files()));
+        assert!(timeout(Duration::from_millis(5), &mut set_aside).await.is_err());
+        let queued = create_task(pool.run(square, 1));
+        yield_now().await;
+        assert_eq!(pool.statistics().queued, 1);
+        pool.kill();
+        let queued = timeout(Duration::from_secs(20), queued).await.expect("it waits for a place");
+        assert!(matches!(queued.unwrap(), Err(ProcessPoolError::ShutDown)));
+        assert_eq!(pool.statistics().queued, 0);
+        assert!(matches!(set_aside.await, Err(ProcessPoolError::ShutDown)));
+        pool.shutdown().await;
     });
 }
 

@@ -124,6 +124,15 @@ impl CancelledError {
         self.details.as_ref().map_or(Origin::Request, |details| details.origin)
     }
 
+    /// Is this the very cancellation that `other` is, and not merely an equal one?
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (&self.details, &other.details) {
+            (Some(one), Some(another)) => Arc::ptr_eq(one, another),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Details)) -> Self {
         change(Arc::make_mut(self.details.get_or_insert_default()));
         self

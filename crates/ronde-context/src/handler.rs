@@ -183,7 +183,9 @@ impl Handler {
     /// Raises `error` inside the body, at the place where it is suspended: the innermost live
     /// handler in there gets it, or this one.
     ///
-    /// It is for this body alone. If the body ends before anybody has taken it, it is gone.
+    /// It is for this body alone. If the body ends before anybody has taken it, it is gone. If it
+    /// does not end, and nobody has taken it, or somebody has put it off: see
+    /// [`take_back`](crate::executor::take_back).
     ///
     /// ```
     /// use ronde_context::executor::{Handler, Step};
@@ -215,7 +217,9 @@ impl Handler {
         registers::arm(error.clone());
         let _not_beyond_a_panic = Disarm;
         let step = self.poll_body(body, cx);
-        registers::take_returned(|returned| *returned == error);
+        if !matches!(step, Step::Pending) {
+            take_back(&error);
+        }
         step
     }
 
@@ -246,6 +250,42 @@ impl Handler {
             registers::unlink(parent);
         }
     }
+}
+
+/// Was `error` given back during this poll? Then it is taken away from the task that would get it.
+///
+/// Who has raised it with [`Handler::interrupt_body`] asks after each poll of that body, and raises
+/// it again at the next one. It was given back because whoever should have taken it was just done, or
+/// has [put it off](CancelledError::raise_later).
+///
+/// ```
+/// use ronde_context::CancelledError;
+/// use ronde_context::executor::{enter, leave, take_back};
+///
+/// let error = CancelledError::new("over");
+/// let previous = enter();
+/// error.clone().raise_later();
+/// assert!(take_back(&error));
+/// assert!(!take_back(&error));
+/// assert!(leave(previous, |_| ()).is_none());
+/// ```
+pub fn take_back(error: &CancelledError) -> bool {
+    registers::take_returned(|returned| returned.is_same(error)).is_some()
+}
+
+/// Is `error` the very cancellation that `raised` is? Equal ones may be different: two generators
+/// are closed with the same words.
+///
+/// ```
+/// use ronde_context::CancelledError;
+/// use ronde_context::executor::is_same;
+///
+/// let error = CancelledError::new("over");
+/// assert!(is_same(&error, &error.clone()));
+/// assert!(!is_same(&error, &CancelledError::new("over")));
+/// ```
+pub fn is_same(error: &CancelledError, raised: &CancelledError) -> bool {
+    error.is_same(raised)
 }
 
 /// What was armed for the innermost handler is so no longer than this lives.

@@ -1,6 +1,7 @@
 //! Async generators that are open: suspended where they have yielded, with clean-up still to do.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -9,7 +10,7 @@ use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::Poll;
 
-use ronde_executor::{ExceptionContext, Failure, PanicError, TaskRef};
+use ronde_executor::{ExceptionContext, Failure, PanicError, TaskId, TaskRef};
 
 use crate::handle::LoopHandle;
 
@@ -31,6 +32,9 @@ pub trait OpenGenerator {
 /// The future of [`OpenGenerator::close`].
 pub type CloseFuture = Pin<Box<dyn Future<Output = Result<(), Box<dyn Error>>>>>;
 
+/// One that was left behind, and the task that closes it.
+type Left = (Rc<dyn OpenGenerator>, TaskRef);
+
 /// The open generators of a loop.
 #[derive(Default)]
 pub(crate) struct AsyncGens {
@@ -38,8 +42,10 @@ pub(crate) struct AsyncGens {
     started: RefCell<Vec<Weak<dyn OpenGenerator>>>,
     /// How long `started` may become before those that are gone are removed.
     limit: Cell<usize>,
-    /// Those that were left behind, and the tasks that close them.
-    left: RefCell<Vec<(Rc<dyn OpenGenerator>, TaskRef)>>,
+    /// Those that were left behind, in order, and some that are closed.
+    left: RefCell<BTreeMap<TaskId, Left>>,
+    /// How many `left` may become before those that are closed are removed.
+    left_limit: Cell<usize>,
     shut_down: Cell<bool>,
 }
 
@@ -59,10 +65,17 @@ impl AsyncGens {
     }
 
     fn add_left(&self, generator: Rc<dyn OpenGenerator>, task: TaskRef) {
-        let mut left = self.left.take();
-        left.retain(|(_, task)| !task.done());
-        left.push((generator, task));
-        self.left.replace(left);
+        let mut left = self.left.borrow_mut();
+        let mut closed = BTreeMap::new();
+        if left.len() >= self.left_limit.get() {
+            let all = std::mem::take(&mut *left).into_iter();
+            (closed, *left) = all.partition(|(_, (_, task))| task.done());
+            self.left_limit.set(2 * left.len() + 16);
+        }
+        left.insert(task.id(), (generator, task));
+        drop(left);
+        // Destructors are foreign code.
+        drop(closed);
     }
 
     pub(crate) fn close(&self) {
@@ -125,13 +138,12 @@ impl LoopHandle {
             for generator in generators.take_open() {
                 self.close_asyncgen(generator);
             }
-            let next = generators.left.borrow().first().cloned();
+            let next = generators.left.borrow().first_key_value().map(|(_, left)| left.clone());
             let Some((generator, task)) = next else { return };
             // A cancelled one is over as well.
             let _ = task.clone().await;
-            let mut left = generators.left.take();
-            left.retain(|(_, other)| *other != task);
-            generators.left.replace(left);
+            let closed = generators.left.borrow_mut().remove(&task.id());
+            drop(closed);
             if task.cancelled() && generator.is_open() {
                 // Cancelled before it could begin.
                 self.close_asyncgen(generator);
@@ -153,7 +165,8 @@ impl LoopHandle {
     /// `ronde::run` doesn't cancel them at its end: it waits for them, with
     /// [`shutdown_asyncgens`](Self::shutdown_asyncgens).
     pub fn is_closing_asyncgen(&self, task: &TaskRef) -> bool {
-        self.shared.asyncgens.left.borrow().iter().any(|(_, other)| other == task)
+        let left = self.shared.asyncgens.left.borrow();
+        left.get(&task.id()).is_some_and(|(_, other)| other == task)
     }
 
     fn start_closing(&self, generator: &Rc<dyn OpenGenerator>) -> TaskRef {

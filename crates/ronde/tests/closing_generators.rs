@@ -2,17 +2,18 @@
 
 mod common;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use common::{Log, SECOND, after, log_reports, run, runner};
 use futures_lite::future::{block_on, poll_once};
 use ronde::{
     AsyncGenerator, catch_cancelled, create_task, current_task, generator, get_running_loop, sleep,
-    timeout, yield_now,
+    task_group, timeout, yield_now,
 };
 
 /// Yields 1, 2, 3, ... for ever; if it is closed or cancelled it cleans up for a second.
@@ -148,6 +149,96 @@ fn a_generator_that_yields_while_it_is_being_closed_is_an_error_that_names_it() 
         assert_eq!(stubborn.next().await, None);
         stubborn.aclose().await.unwrap();
     });
+}
+
+#[test]
+fn a_close_that_the_body_puts_off_comes_at_its_next_await_and_to_nobody_else() {
+    for then in ["awaits", "yields", "returns"] {
+        let log = Log::default();
+        let (later, _) = run({
+            let log = log.clone();
+            async move {
+                let mut generator = generator(async move |y| {
+                    let group = task_group(async |group| {
+                        let _child = group.try_create_task(async {
+                            let cancelled = catch_cancelled(sleep(9 * SECOND)).await;
+                            Err::<(), _>(format!("failed, {}", cancelled.unwrap_err()))
+                        });
+                        y.yield_(1).await;
+                    });
+                    // The group has its failure to tell, and leaves the close for later.
+                    log.push(group.await.unwrap_err().failures().len());
+                    match then {
+                        "awaits" => sleep(SECOND).await,
+                        "yields" => y.yield_(2).await,
+                        _ => return,
+                    }
+                    log.push("not reached");
+                });
+                generator.next().await;
+                yield_now().await;
+                generator.aclose().await.unwrap();
+                assert_eq!(generator.next().await, None);
+                catch_cancelled(yield_now()).await
+            }
+        });
+        assert_eq!(log.take(), ["1"], "the body {then}");
+        assert_eq!(later, Ok(()), "the body {then}");
+    }
+}
+
+#[test]
+fn a_close_that_arrives_in_a_close_inside_the_body_is_not_taken_for_that_one() {
+    let log = Log::default();
+    run({
+        let log = log.clone();
+        async move {
+            let mut outer = generator({
+                let log = log.clone();
+                async move |y| {
+                    let mut inner = numbers(&log);
+                    inner.next().await;
+                    y.yield_(1).await;
+                    inner.aclose().await.unwrap();
+                    log.push("not reached");
+                }
+            });
+            outer.next().await;
+            assert!(poll_once(outer.next()).await.is_none(), "in the inner one's clean-up");
+            outer.aclose().await.unwrap();
+        }
+    });
+    assert_eq!(log.take(), ["clean-up after Close"]);
+}
+
+#[test]
+fn thousands_of_generators_are_closed_in_no_time() {
+    const MANY: usize = 20_000;
+    let open = Rc::new(Cell::new(0));
+    let begun = Instant::now();
+    run({
+        let open = open.clone();
+        async move {
+            let mut generators = Vec::new();
+            for _ in 0..MANY {
+                let open = open.clone();
+                let mut generator = generator(async move |y| {
+                    open.set(open.get() + 1);
+                    let close = catch_cancelled(y.yield_(())).await.unwrap_err();
+                    yield_now().await;
+                    open.set(open.get() - 1);
+                    close.raise().await
+                });
+                generator.next().await;
+                generators.push(generator);
+            }
+            drop(generators);
+            assert_eq!(open.get(), MANY);
+        }
+    });
+    assert_eq!(open.get(), 0);
+    // It was half a minute when each one looked at all others.
+    assert!(begun.elapsed() < 5 * SECOND, "{:?}", begun.elapsed());
 }
 
 #[test]

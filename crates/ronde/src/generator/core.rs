@@ -26,7 +26,7 @@ use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
-use ronde_context::executor::{Handler, Step};
+use ronde_context::executor::{Handler, Step, is_same, take_back};
 use ronde_context::{CancelledError, Origin, decline, is_cancelling};
 use ronde_loop::{CloseFuture, LoopHandle, OpenGenerator, get_running_loop};
 
@@ -43,6 +43,10 @@ pub(super) struct Core<T> {
     reader: RefCell<Option<Waker>>,
     /// Who waits until it is closed.
     closers: RefCell<Vec<Waker>>,
+    /// What is raised in the body to close it.
+    close: OnceCell<CancelledError>,
+    /// That was given back: the body gets it once more.
+    put_off: Cell<bool>,
     pub(super) created_at: &'static Location<'static>,
 }
 
@@ -93,6 +97,8 @@ impl<T: 'static> Core<T> {
             event_loop: OnceCell::new(),
             reader: RefCell::new(None),
             closers: RefCell::new(Vec::new()),
+            close: OnceCell::new(),
+            put_off: Cell::new(false),
             created_at,
         })
     }
@@ -141,6 +147,11 @@ impl<T: 'static> Core<T> {
             }
             Phase::Finished => return Poll::Ready(Ok(())),
             Phase::Polled => return self.wait_closed(cx),
+            // A cancellation from outside goes first.
+            Phase::Closing if self.put_off.get() && !is_cancelling() => {
+                self.put_off.set(false);
+                self.close.get().cloned()
+            }
             Phase::Closing => None,
             Phase::Suspended | Phase::Midway => {
                 let reader = self.reader.take();
@@ -148,7 +159,8 @@ impl<T: 'static> Core<T> {
                     // It finds the generator at its end.
                     reader.wake();
                 }
-                Some(CancelledError::default().with_origin(Origin::Close))
+                let close = || CancelledError::default().with_origin(Origin::Close);
+                Some(self.close.get_or_init(close).clone())
             }
         };
         match self.resume(close, cx) {
@@ -160,7 +172,8 @@ impl<T: 'static> Core<T> {
                 self.phase.set(Phase::Closing);
                 self.wait_closed(cx)
             }
-            Resumed::Cancelled(error) if error.origin() != Origin::Close => raise(error, cx),
+            // That of a generator around this one is not ours.
+            Resumed::Cancelled(error) if !self.closes(&error) => raise(error, cx),
             Resumed::Returned | Resumed::Cancelled(_) => Poll::Ready(Ok(())),
         }
     }
@@ -177,9 +190,16 @@ impl<T: 'static> Core<T> {
             Some(error) => body.handler.interrupt_body(future, error, cx),
             None => body.handler.poll_body(future, cx),
         };
+        let put_off = self.close.get().is_some_and(take_back);
         match step {
             Step::Pending => {
-                let yielded = self.slot.take();
+                let mut yielded = self.slot.take();
+                if put_off {
+                    // It is suspended once more, if only to yield. Here it gets what it has put off.
+                    drop(yielded.take());
+                    self.put_off.set(true);
+                    cx.waker().wake_by_ref();
+                }
                 if yielded.is_some() {
                     body.handler.pause();
                 }
@@ -190,6 +210,11 @@ impl<T: 'static> Core<T> {
             Step::Returned(()) => Resumed::Returned,
             Step::Cancelled(error) => Resumed::Cancelled(error),
         }
+    }
+
+    /// Is this what was raised in the body to close it?
+    fn closes(&self, error: &CancelledError) -> bool {
+        self.close.get().is_some_and(|close| is_same(error, close))
     }
 
     /// The body is over. If it is still there, it is dropped.

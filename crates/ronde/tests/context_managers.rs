@@ -461,6 +461,52 @@ fn an_exit_that_fails_while_a_panic_is_on_its_way_is_reported() {
 }
 
 #[test]
+fn a_failure_that_a_panic_or_a_cancellation_in_the_exit_replaces_is_reported() {
+    run(async {
+        let reports = log_reports();
+        let panics = || {
+            context_manager(
+                async || Ok::<_, Infallible>(()),
+                async |(), _| -> Result<(), _> { panic!("exit") },
+            )
+        };
+        let failed = try_async_with(panics(), async |_| Err::<(), _>("body"));
+        let panic = AssertUnwindSafe(failed).catch_unwind().await.unwrap_err();
+        assert_eq!(*panic.downcast::<&str>().unwrap(), "exit");
+        let reported = reports.take();
+        assert_eq!(reported.len(), 1);
+        assert!(reported[0].contains("a failure was on its way"), "{reported:?}");
+
+        let panicked = async_with(panics(), async |_| panic!("body"));
+        let panic = AssertUnwindSafe(panicked).catch_unwind().await.unwrap_err();
+        assert_eq!(*panic.downcast::<&str>().unwrap(), "exit");
+        let reported = reports.take();
+        assert_eq!(reported.len(), 1);
+        assert!(reported[0].contains("body"), "{reported:?}");
+
+        let slow = context_manager(
+            async || Ok::<_, Infallible>(()),
+            async |(), _| {
+                sleep(SECOND).await;
+                Ok(())
+            },
+        );
+        let task = create_task(async_with(slow, async |_| panic!("body")));
+        yield_now().await;
+        task.cancel();
+        assert!(task.await.unwrap_err().is_cancelled());
+        let reported = reports.take();
+        assert_eq!(reported.len(), 1);
+        assert!(reported[0].contains("body"), "{reported:?}");
+
+        // Nothing has failed: there is nothing to report.
+        let panicked = async_with(panics(), async |_| ());
+        assert!(AssertUnwindSafe(panicked).catch_unwind().await.is_err());
+        assert!(reports.take().is_empty());
+    });
+}
+
+#[test]
 fn a_destructor_that_panics_does_not_keep_the_exit_from_running() {
     struct Bad;
     impl Drop for Bad {

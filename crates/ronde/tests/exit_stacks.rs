@@ -331,6 +331,22 @@ fn a_panic_goes_on_after_all_exits_and_their_failures_are_reported() {
 }
 
 #[test]
+fn a_panic_in_an_exit_does_not_vanish_behind_that_of_the_body() {
+    run(async {
+        let reports = log_reports();
+        let stack = exit_stack(async |stack| {
+            stack.callback(|| panic!("callback"));
+            panic!("fire");
+        });
+        let panic = AssertUnwindSafe(stack).catch_unwind().await.unwrap_err();
+        assert_eq!(*panic.downcast::<&str>().unwrap(), "fire");
+        let reports = reports.take();
+        assert_eq!(reports.len(), 1);
+        assert!(reports[0].contains("callback"), "{reports:?}");
+    });
+}
+
+#[test]
 fn a_panic_in_an_exit_takes_the_place_of_errors_which_are_reported() {
     let log = Log::default();
     run({

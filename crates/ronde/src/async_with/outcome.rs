@@ -1,6 +1,6 @@
 //! What happened to a body, as an exit sees it, and as we keep it.
 
-use std::any::Any;
+use std::any::{Any, type_name};
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -102,6 +102,17 @@ impl<R, B: fmt::Debug + 'static> Ended<R, B> {
             Self::Cancelled(error) => BodyOutcome::Cancelled(error),
         }
     }
+
+    /// Something else goes on. If this is a failure, it is reported, so that it isn't lost.
+    pub(super) fn ends_here(self, message: &str) {
+        match self {
+            Self::Failed(_) => {
+                report(message, Failure::Err { type_name: type_name::<Result<(), B>>() });
+            }
+            Self::Panicked(panic) => report(message, Failure::Panic(panic)),
+            Self::Returned(_) | Self::Cancelled(_) => {}
+        }
+    }
 }
 
 /// Awaits `body` to its end, whatever that is. Afterwards the body is gone.
@@ -154,9 +165,14 @@ impl<F: Future> Future for CatchPanic<F> {
     }
 }
 
+/// Of an exit's failure, when something else goes on.
+pub(super) const EXIT_FAILED: &str = "a context manager failed while something else was on its way";
+/// Of a failure that was on its way.
+pub(super) const REPLACED: &str =
+    "a failure was on its way, and something else came out of a context manager's exit";
+
 /// Tells the loop of a failure that something else has taken the place of.
-pub(super) fn report(failure: Failure) {
-    let message = "a context manager failed while something else was on its way";
+pub(super) fn report(message: &str, failure: Failure) {
     let context = ExceptionContext::new(message, failure);
     match get_running_loop() {
         Ok(event_loop) => event_loop.call_exception_handler(&context),

@@ -6,7 +6,7 @@ use std::fmt;
 
 use ronde_loop::Failure;
 
-use super::outcome::{Ended, report, run_to_its_end};
+use super::outcome::{EXIT_FAILED, Ended, REPLACED, report, run_to_its_end};
 use super::{AsyncContextManager, ExitVerdict, OnItsWay, WithError};
 
 /// Enters `manager`, runs `body` with what that gives, and awaits the exit, whatever happens to the
@@ -25,13 +25,15 @@ use super::{AsyncContextManager, ExitVerdict, OnItsWay, WithError};
 /// # Panics
 ///
 /// If the body panics, with its payload, after the exit and unless that swallows it. A panic in the exit
-/// takes the place of whatever was on its way.
+/// takes the place of whatever was on its way. If that was a failure, it is reported through the loop's
+/// exception handler.
 ///
 /// # Cancel safety
 ///
 /// **Data lost**: a *dropped* future can await nothing. The body and the resource are dropped, and the
 /// exit doesn't run. A *cancellation* does wait: it is raised in the body, the exit sees it and cleans
-/// up, and unless the exit swallows it, it goes on. One that arrives during the exit is raised in there.
+/// up, and unless the exit swallows it, it goes on. One that arrives during the exit is raised in there; if
+/// it comes out, it takes the place of what was on its way, as a panic does.
 ///
 /// # In asyncio
 ///
@@ -149,8 +151,9 @@ where
     let mut resource = entered.map_err(|error| WithError::Enter { manager: name, error })?;
     let ended = run_to_its_end(body(&mut resource), split).await;
 
-    let error = match manager.exit(resource, ended.outcome()).await {
-        Ok(verdict) => {
+    let exit = manager.exit(resource, ended.outcome());
+    let error = match run_to_its_end(exit, Ok::<_, Infallible>).await {
+        Ended::Returned(Ok(verdict)) => {
             let swallowed = verdict.swallowed();
             return Ok(match (ended, swallowed) {
                 (Ended::Returned(value), _) => M::Exit::value(value),
@@ -160,14 +163,26 @@ where
                 (Ended::Cancelled(error), None) => error.raise().await,
             });
         }
-        Err(error) => error,
+        Ended::Returned(Err(error)) => error,
+        Ended::Failed(never) => match never {},
+        Ended::Panicked(panic) => {
+            ended.ends_here(REPLACED);
+            panic.resume()
+        }
+        Ended::Cancelled(error) => {
+            ended.ends_here(REPLACED);
+            return error.raise().await;
+        }
     };
     let on_its_way = match ended {
         Ended::Returned(_) => None,
         Ended::Failed(error) => Some(OnItsWay::Failed(error)),
         Ended::Cancelled(error) => Some(OnItsWay::Cancelled(error)),
         Ended::Panicked(panic) => {
-            report(Failure::Err { type_name: type_name::<Result<M::Exit, M::Error>>() });
+            report(
+                EXIT_FAILED,
+                Failure::Err { type_name: type_name::<Result<M::Exit, M::Error>>() },
+            );
             panic.resume()
         }
     };

@@ -1,6 +1,5 @@
 //! A stack of exits, for a number of managers that is not known beforehand.
 
-use std::any::type_name;
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
@@ -10,7 +9,7 @@ use std::pin::Pin;
 
 use ronde_loop::Failure;
 
-use super::outcome::{Ended, report, run_to_its_end};
+use super::outcome::{EXIT_FAILED, Ended, REPLACED, report, run_to_its_end};
 use super::{AsyncContextManager, BodyError, BodyOutcome, ExitStackError, ExitVerdict, OnItsWay};
 
 type BoxError = Box<dyn Error>;
@@ -79,8 +78,9 @@ where
 ///
 /// # Panics
 ///
-/// If the body or an exit panics, with its payload, after all exits. Errors that this takes the place of
-/// are reported through the loop's exception handler.
+/// If the body or an exit panics, with its payload, after all exits. Of several panics the first goes on.
+/// Other panics, and errors that this takes the place of, are reported through the loop's exception
+/// handler.
 ///
 /// # Cancel safety
 ///
@@ -454,7 +454,7 @@ impl<R, B: fmt::Debug + 'static, O> SoFar<R, B, O> {
             Self::Ended(Ended::Failed(error)) => (Vec::new(), Some(OnItsWay::Failed(error))),
             Self::Ended(Ended::Cancelled(error)) => (Vec::new(), Some(OnItsWay::Cancelled(error))),
             Self::Ended(Ended::Panicked(_)) => {
-                report(Failure::Error(error));
+                report(EXIT_FAILED, Failure::Error(error));
                 return self;
             }
         };
@@ -464,20 +464,20 @@ impl<R, B: fmt::Debug + 'static, O> SoFar<R, B, O> {
 
     /// An exit has panicked or was cancelled. A panic that is on its way stays.
     fn replaced_by(self, ended: Ended<R, B>) -> Self {
-        let failed = match self {
-            Self::Ended(Ended::Panicked(_)) => return self,
-            Self::Ended(Ended::Failed(error)) => Some(error),
+        match self {
+            Self::Ended(Ended::Panicked(_)) => {
+                ended.ends_here(EXIT_FAILED);
+                return self;
+            }
+            Self::Ended(failed) => failed.ends_here(REPLACED),
             Self::Errors(failed) => {
-                failed.errors.into_iter().for_each(|error| report(Failure::Error(error)));
-                match failed.on_its_way {
-                    Some(OnItsWay::Failed(error)) => Some(error),
-                    Some(OnItsWay::Cancelled(_)) | None => None,
+                let errors = failed.errors.into_iter();
+                errors.for_each(|error| report(REPLACED, Failure::Error(error)));
+                if let Some(OnItsWay::Failed(error)) = failed.on_its_way {
+                    Ended::<R, B>::Failed(error).ends_here(REPLACED);
                 }
             }
-            Self::Ended(_) | Self::Swallowed(_) => None,
-        };
-        if failed.is_some() {
-            report(Failure::Err { type_name: type_name::<Result<(), B>>() });
+            Self::Swallowed(_) => {}
         }
         Self::Ended(ended)
     }

@@ -11,6 +11,7 @@ use std::thread;
 
 use futures_io::AsyncRead;
 use ronde_context::{Wait, waiting_for};
+use ronde_loop::{OutsideWait, get_running_loop};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
@@ -39,6 +40,8 @@ impl AsyncRead for AtOnce {
 /// has taken what it was told of.
 pub(crate) struct OnThread {
     shared: Arc<Shared>,
+    /// While the thread is asked: a loop with a simulated clock must know that something may come.
+    outside: Option<OutsideWait>,
     /// When it is closed, the thread's wait ends.
     _running: OwnedFd,
 }
@@ -69,16 +72,17 @@ impl OnThread {
         thread::Builder::new()
             .name("ronde-input".to_owned())
             .spawn(move || theirs.serve(&File::from(input), &stopped))?;
-        Ok(Self { shared, _running: running })
+        Ok(Self { shared, outside: None, _running: running })
     }
 }
 
 impl AsyncRead for OnThread {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         room: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        let outside = self.outside.take();
         // Wakers are foreign code: not while the lock is held.
         let waker = cx.waker().clone();
         let mut state = self.shared.lock();
@@ -99,6 +103,8 @@ impl AsyncRead for OnThread {
                 drop(state);
                 drop(old);
                 self.shared.asked.notify_one();
+                let wait = || Some(get_running_loop().ok()?.wait_outside());
+                self.outside = outside.or_else(wait);
                 waiting_for(Wait::Leaf("input"));
                 Poll::Pending
             }
@@ -259,6 +265,27 @@ mod tests {
                 assert_eq!(reader.read_to_end().await.unwrap(), "rest");
             })
             .unwrap();
+    }
+
+    #[test]
+    fn a_simulated_clock_waits_for_the_thread() {
+        let (output, mut input) = io::pipe().unwrap();
+        let clock = ronde_loop::SimulatedClock::new();
+        let event_loop = ronde_loop::EventLoop::builder().clock(clock).build().unwrap();
+        let reading = async move {
+            let reader = OnThread::start(output.into()).unwrap();
+            let reader = crate::StreamReader::from_async_read(reader);
+            let late = thread::spawn(move || {
+                // slow: the loop must have nothing to do meanwhile
+                thread::sleep(std::time::Duration::from_millis(100));
+                input.write_all(b"late\n").unwrap();
+            });
+            let line = reader.readline().await.unwrap();
+            late.join().unwrap();
+            line
+        };
+        // It would be a deadlock if nothing could come from outside.
+        assert_eq!(event_loop.run_until_complete(reading).unwrap(), "late\n");
     }
 
     const BUSY: &str = "another task is reading from this stream already";

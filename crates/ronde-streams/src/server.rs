@@ -340,11 +340,12 @@ impl Server {
         if !matches!(outcome, Ok(Ok(_))) {
             self.close_clients();
         }
-        self.wait_closed().await;
-        match outcome {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(payload)) => resume_unwind(payload),
-            Err(cancelled) => cancelled.raise().await,
+        // A panic goes on even if the wait is cancelled.
+        let closed = catch_cancelled(self.wait_closed()).await;
+        match (outcome, closed) {
+            (Ok(Err(payload)), _) => resume_unwind(payload),
+            (_, Err(cancelled)) | (Err(cancelled), Ok(())) => cancelled.raise().await,
+            (Ok(Ok(value)), Ok(())) => Ok(value),
         }
     }
 

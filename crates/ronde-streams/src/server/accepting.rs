@@ -25,14 +25,15 @@ pub(crate) type Handle = Box<dyn Fn(&LoopHandle, Rc<Connection>, Running) -> Tas
 
 /// Sockets that have an address.
 pub(crate) struct Bound {
+    /// Dropped before the sockets, as [`close`](Shared::close) does it.
+    #[cfg(unix)]
+    pub(crate) files: Vec<SocketFile>,
     pub(crate) sockets: Vec<OwnedSource>,
     /// Do they have to be told to listen?
     pub(crate) needs_listen: bool,
     /// How many connections may wait, and how many are accepted before others on the loop have their
     /// turn.
     pub(crate) backlog: u16,
-    #[cfg(unix)]
-    pub(crate) files: Vec<SocketFile>,
 }
 
 /// How the sockets of connections are set up.
@@ -151,6 +152,12 @@ impl Shared {
         if self.is_closed.replace(true) {
             return;
         }
+        // First: when the socket is gone, another file may have the number that tells this one from others.
+        #[cfg(unix)]
+        {
+            let files = std::mem::take(&mut self.bound.borrow_mut().files);
+            drop(files);
+        }
         let listeners = self.listeners.take();
         for listener in &listeners {
             // Removing a callback never fails.
@@ -159,11 +166,6 @@ impl Shared {
         drop(listeners);
         let sockets = std::mem::take(&mut self.bound.borrow_mut().sockets);
         drop(sockets);
-        #[cfg(unix)]
-        {
-            let files = std::mem::take(&mut self.bound.borrow_mut().files);
-            drop(files);
-        }
         self.wake_waiters();
     }
 

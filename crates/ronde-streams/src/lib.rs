@@ -89,6 +89,7 @@ mod connection;
 mod buffer;
 
 mod happy_eyeballs;
+mod hosts;
 
 #[cfg(unix)]
 mod unix;
@@ -105,9 +106,10 @@ mod sys;
 pub use connect::open_unix_connection;
 pub use connect::{AddressFamily, OpenConnection, from_socket, open_connection};
 pub use error::{ConnectError, LimitError, ReadError, ServeError};
+#[cfg(unix)]
+pub use hosts::Hosts;
 pub use lines::Lines;
 pub use reader::{DEFAULT_LIMIT, StreamReader};
-#[cfg(unix)]
 pub use serve::start_unix_server;
 pub use serve::{StartServer, start_server};
 pub use server::Server;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 #[cfg(unix)]
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ronde_context::CancelledError;
-use ronde_loop::{LoopHandle, OwnedSource, TaskRef, get_running_loop};
+use ronde_loop::{OwnedSource, TaskRef, get_running_loop};
 #[cfg(unix)]
 use socket2::SockRef;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -19,6 +19,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::connect::{AddressFamily, Name, split};
 use crate::connection::Connection;
 use crate::error::{ConnectError, LimitError, ServeError, plain};
+use crate::hosts::Hosts;
 use crate::reader::{DEFAULT_LIMIT, StreamReader};
 use crate::server::{AcceptedOptions, Bound, Handle, Server};
 use crate::sys;
@@ -34,8 +35,8 @@ use crate::writer::StreamWriter;
 /// or a panic, goes to the loop's exception handler. When a handler is over and has not given its
 /// reader and writer to somebody else, the connection is closed; what was written is delivered.
 ///
-/// `host` is an address, or a name, all of whose addresses are listened on; an empty one stands for
-/// all addresses of the machine. Port `0` lets the system choose one, the same for all addresses:
+/// `host` is an address, or a name, all of whose addresses are listened on, or [several](Hosts) of these;
+/// an empty one stands for all addresses of the machine. Port `0` lets the system choose one, the same for all addresses:
 /// see [`Server::local_addrs`].
 ///
 /// Await the result, after setting options if need be. The server accepts from then on.
@@ -128,12 +129,12 @@ use crate::writer::StreamWriter;
 /// goodbye. When it is over, what it has written is delivered.
 #[doc(alias = "create_server")]
 #[doc(alias = "listen")]
-pub fn start_server<H, R>(handler: H, host: impl Into<String>, port: u16) -> StartServer<H>
+pub fn start_server<H, R>(handler: H, host: impl Into<Hosts>, port: u16) -> StartServer<H>
 where
     H: AsyncFn(StreamReader, StreamWriter) -> R + 'static,
     R: 'static,
 {
-    StartServer::on(Target::Host(host.into(), port), handler)
+    StartServer::on(Target::Hosts(host.into(), port), handler)
 }
 
 /// Listens on a Unix socket, and runs `handler` for each connection, as [`start_server`] does.
@@ -201,7 +202,7 @@ struct Binding {
 
 #[derive(Debug)]
 enum Target {
-    Host(String, u16),
+    Hosts(Hosts, u16),
     #[cfg(unix)]
     Path(PathBuf),
     Listener(OwnedSource),
@@ -361,13 +362,13 @@ where
                 Ok(socket) => vec![socket.into()],
                 Err(source) => return Err(ServeError::BindPath { path, source }),
             },
-            Target::Host(host, port) => {
-                let mut addresses = addresses(&event_loop, &host, port).await?;
+            Target::Hosts(hosts, port) => {
+                let mut addresses = hosts.addresses(&event_loop, port).await?;
                 addresses.retain(|address| self.family.is_none_or(|family| family.has(address)));
                 if addresses.is_empty() {
                     let error = "the host has no address of the family that was asked for";
                     let source = io::Error::new(io::ErrorKind::AddrNotAvailable, error);
-                    return Err(ServeError::Resolve { host, source });
+                    return Err(ServeError::Resolve { host: hosts.shown(), source });
                 }
                 self.binding.bind(&addresses)?.into_iter().map(OwnedSource::from).collect()
             }
@@ -505,30 +506,6 @@ async fn shake_hands(connection: &Connection, options: TlsServerOptions, limits:
         connection.abort();
         CancelledError::new("the TLS handshake failed").raise().await
     }
-}
-
-async fn addresses(
-    event_loop: &LoopHandle,
-    host: &str,
-    port: u16,
-) -> Result<Vec<SocketAddr>, ServeError> {
-    if host.is_empty() {
-        return Ok(vec![
-            (Ipv4Addr::UNSPECIFIED, port).into(),
-            (Ipv6Addr::UNSPECIFIED, port).into(),
-        ]);
-    }
-    let mut addresses = event_loop
-        .getaddrinfo(host, port)
-        .await
-        .map_err(|source| ServeError::Resolve { host: host.to_owned(), source })?;
-    let mut seen = Vec::new();
-    addresses.retain(|address| {
-        let is_new = !seen.contains(address);
-        seen.push(*address);
-        is_new
-    });
-    Ok(addresses)
 }
 
 /// Does the machine lack the address, or the whole family?

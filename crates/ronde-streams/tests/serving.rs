@@ -3,7 +3,7 @@
 mod support;
 
 use std::cell::RefCell;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpListener;
 use std::rc::Rc;
@@ -144,6 +144,32 @@ fn all_addresses_of_a_name_get_the_same_port() {
             }
             server.close();
         }
+    });
+}
+
+#[cfg(target_os = "linux")] // Elsewhere a machine need not have 127.0.0.2.
+#[test]
+fn a_server_may_listen_on_several_hosts() {
+    run(async {
+        // What is named twice is listened on once.
+        let hosts = ["127.0.0.1", "127.0.0.2", "127.0.0.1"];
+        let server = start_server(echo, hosts, 0).await.unwrap();
+        let addresses = server.local_addrs();
+        assert_eq!(addresses.len(), 2, "{addresses:?}");
+        assert_eq!(addresses[0].port(), addresses[1].port());
+        for address in addresses {
+            let host = address.ip().to_string();
+            let (reader, writer) = open_connection(host, address.port()).await.unwrap();
+            writer.write("hello");
+            assert_eq!(reader.readexactly(5).await.unwrap(), "hello");
+        }
+        drop(start_server(echo, &hosts[..1], 0).await.unwrap());
+        drop(start_server(echo, vec![String::from("127.0.0.1")], 0).await.unwrap());
+
+        let error = start_server(echo, ["127.0.0.1", "no-such-host.invalid"], 0).await.unwrap_err();
+        assert!(error.to_string().starts_with("looking up no-such-host.invalid: "), "{error}");
+        let nowhere = start_server(echo, Vec::<String>::new(), 0).await.unwrap_err();
+        assert_eq!(std::io::Error::from(nowhere).kind(), ErrorKind::AddrNotAvailable);
     });
 }
 
@@ -569,6 +595,32 @@ fn a_scope_closes_the_server_and_waits_however_its_body_ends() {
         assert_eq!((server.is_serving(), server.connections()), (false, 0));
         assert_eq!(*log.borrow(), ["answered"], "its stream has ended");
         assert!(reader.read_to_end().await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_panic_of_a_scopes_body_goes_on_though_the_wait_for_clients_is_cancelled() {
+    run(async {
+        let handler = async |_reader, _writer| pending::<()>().await;
+        let server = start_server(handler, "127.0.0.1", 0).await.unwrap();
+        let _client = connect(&server).await.unwrap();
+        let panicking = spawn({
+            let server = server.clone();
+            async move {
+                let body = async |server: &Server| {
+                    wait_accepted(server, 1).await;
+                    panic!("alas");
+                };
+                server.serve(body).await.unwrap()
+            }
+        });
+        while server.is_serving() {
+            yield_now().await;
+        }
+        settle().await;
+        panicking.cancel();
+        let error = panicking.await.unwrap_err();
+        assert!(error.to_string().contains("alas"), "{error}");
     });
 }
 

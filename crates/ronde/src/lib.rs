@@ -124,7 +124,7 @@ pub use ronde_process_pool::{
 #[cfg(target_os = "linux")]
 pub use ronde_streams::PeerCredentials;
 pub use ronde_streams::{
-    AddressFamily, Bytes, ConnectError, DEFAULT_LIMIT, LimitError, Lines, OpenConnection,
+    AddressFamily, Bytes, ConnectError, DEFAULT_LIMIT, Hosts, LimitError, Lines, OpenConnection,
     ReadError, ServeError, Server, StartServer, StartTls, StreamReader, StreamWriter, TlsError,
     TlsInfo, TlsOptions, TlsServerOptions, from_socket, open_connection, rustls, start_server,
 };

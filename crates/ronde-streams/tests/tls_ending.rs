@@ -113,6 +113,21 @@ fn what_could_not_be_sent_until_the_limit_is_an_error() {
 }
 
 #[test]
+fn a_connection_that_outlives_its_loop_can_be_closed_and_dropped() {
+    let loops = [EventLoop::new().unwrap(), EventLoop::new().unwrap()];
+    for (event_loop, closes_first) in loops.into_iter().zip([true, false]) {
+        let (ours, theirs) = run_on(&event_loop, pair());
+        event_loop.close().unwrap();
+        // There is no loop to limit the end, and nobody to wait for it.
+        if closes_first {
+            ours.1.close();
+            assert!(ours.1.is_closing());
+        }
+        drop((ours, theirs));
+    }
+}
+
+#[test]
 fn an_abort_waits_for_nothing() {
     run(async {
         let ((_reader, writer), (their_reader, _their_writer)) = pair().await;

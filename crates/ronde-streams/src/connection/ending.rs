@@ -64,7 +64,9 @@ impl Connection {
             let state = self.state.borrow();
             state.tls.is_some().then_some(state.shutdown_limit)
         };
-        if let (Some(limit), Some(event_loop)) = (limit, &self.event_loop) {
+        if let (Some(limit), Some(event_loop)) = (limit, &self.event_loop)
+            && !event_loop.is_closed()
+        {
             let this = self.this.clone();
             let timer = event_loop.call_later(limit, move || {
                 if let Some(this) = this.upgrade() {

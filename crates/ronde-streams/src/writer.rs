@@ -430,7 +430,8 @@ impl StreamWriter {
     }
 
     /// Who is at the other end of a Unix socket: the process that has connected, or that listens.
-    /// `None` on other sockets, and when the connection is closed.
+    /// `None` on other sockets, when the connection is closed, and for a process whose number can't be told
+    /// here, as that of one outside to a container with process numbers of its own.
     ///
     /// # In asyncio
     ///

@@ -4,9 +4,9 @@ mod common;
 
 use common::{Log, SECOND, after, log_reports, run, runner};
 use ronde::{
-    CancelledError, FailureCause, GroupClosedError, InvalidStateError, RunError, TaskError,
-    TaskGroup, TaskGroupError, TimeoutError, catch_cancelled, create_task, current_task, sleep,
-    task_group, timeout, try_task_group, yield_now,
+    CancelledError, FailureCause, GroupClosedError, InvalidStateError, PanicError, RunError,
+    TaskError, TaskGroup, TaskGroupError, TimeoutError, catch_cancelled, create_task, current_task,
+    sleep, task_group, timeout, try_task_group, yield_now,
 };
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -622,6 +622,22 @@ fn failures_are_told_apart_by_the_type_of_their_error() {
         let (not_found, rest) = rest.unwrap().split::<io::Error>();
         assert_eq!(not_found.len(), 1);
         assert!(rest.is_none());
+    });
+}
+
+#[test]
+fn a_panic_is_told_apart_by_its_type_as_well() {
+    run(async {
+        let failed = task_group(async |group| {
+            group.create_task(async { panic!("a bug") });
+            group.try_create_task(async { Err::<(), _>(Refusal(1)) });
+        });
+        let (panics, rest) = failed.await.unwrap_err().split::<PanicError>();
+        let panics: Vec<_> = panics.into_iter().map(|f| f.downcast::<PanicError>()).collect();
+        assert!(matches!(&*panics, [Ok(panic)] if panic.message() == "a bug"), "{panics:?}");
+        let refusal = rest.unwrap().into_iter().next().unwrap();
+        let refusal = refusal.downcast::<PanicError>().unwrap_err();
+        assert_eq!(refusal.downcast::<Refusal>().unwrap(), Refusal(1));
     });
 }
 

@@ -1,5 +1,6 @@
 //! What comes out of a group in which something failed.
 
+use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::panic::Location;
@@ -219,7 +220,7 @@ impl TaskFailure {
         self.cause
     }
 
-    /// The error, if it is an `E`.
+    /// The error, if it is an `E`. That of a panic is a [`PanicError`].
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
         match &self.cause {
             FailureCause::Panic(panic) => (panic as &(dyn Error + 'static)).downcast_ref(),
@@ -239,6 +240,12 @@ impl TaskFailure {
                 Ok(error) => Ok(*error),
                 Err(error) => Err(Self { cause: FailureCause::Error(error), ..self }),
             },
+            FailureCause::Panic(panic) => {
+                match (Box::new(panic.clone()) as Box<dyn Any>).downcast() {
+                    Ok(panic) => Ok(*panic),
+                    Err(_) => Err(Self { cause: FailureCause::Panic(panic), ..self }),
+                }
+            }
             cause => Err(Self { cause, ..self }),
         }
     }

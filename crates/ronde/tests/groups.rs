@@ -708,24 +708,50 @@ fn dropping_the_future_cancels_the_tasks_and_their_failures_are_reported() {
 }
 
 #[test]
-fn a_failure_that_the_group_knows_of_is_reported_when_the_future_is_dropped() {
-    run(async {
+fn dropping_the_future_reports_what_had_failed_before() {
+    let (reports, _) = run(async {
         let reports = log_reports();
-        let group = task_group(async |group| {
-            group.try_create_task(refuse_after(1, 9)).named("bad");
-            group.create_task(cleans_up_for(60, Log::default(), "good"));
-        });
         {
-            let mut group = pin!(group);
-            assert!(futures_lite::future::poll_once(group.as_mut()).await.is_none());
-            sleep(2 * SECOND).await;
-            assert!(reports.take().is_empty());
+            let mut group = pin!(try_task_group(async |group| {
+                group.create_task(cleans_up_for(1, Log::default(), "good"));
+                group.create_task(async { panic!("early") }).named("panics");
+                group.try_create_task(async { Err::<(), _>(Refusal(1)) }).named("refuses");
+                let _ = catch_cancelled(pending::<()>()).await;
+                Err::<(), _>(Refusal(2))
+            }));
+            for _ in 0..5 {
+                assert!(futures_lite::future::poll_once(group.as_mut()).await.is_none());
+                yield_now().await;
+            }
         }
-        let reports = reports.take();
-        let expected = "a failure in a task group that was dropped: task 'bad' failed: refusal 9";
-        assert_eq!(reports.len(), 1);
-        assert!(reports[0].starts_with(expected), "{}", reports[0]);
+        sleep(2 * SECOND).await;
+        reports.take()
     });
+    let expected = [
+        "the failure of task 'panics' was never looked at",
+        "the failure of task 'refuses' was never looked at",
+        "a failure in a task group that was dropped: the body failed: refusal 2",
+    ];
+    assert_eq!(reports.len(), expected.len(), "{reports:?}");
+    for expected in expected {
+        assert!(reports.iter().any(|report| report.starts_with(expected)), "{reports:?}");
+    }
+}
+
+#[test]
+fn a_task_that_returns_a_handle_to_its_group_is_not_kept_alive_by_it() {
+    let log = Log::default();
+    let value = log.on_drop("gone");
+    run(async {
+        let task = create_task(async {
+            let group = task_group(async |group| group).await.unwrap();
+            (group, value)
+        });
+        yield_now().await;
+        yield_now().await;
+        assert!(task.done());
+    });
+    assert_eq!(log.take(), ["gone"]);
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::{Log, SECOND, run};
+use common::{Log, SECOND, log_reports, run};
 use ronde::{
     StartError, Started, TimeoutError, catch_cancelled, sleep, task_group, timeout, yield_now,
 };
+use std::cell::{Cell, OnceCell};
 use std::future::pending;
 use std::io;
 
@@ -136,6 +137,41 @@ fn a_failure_that_nobody_waits_for_any_more_is_the_groups() {
         });
         let error = failed.await.unwrap_err();
         assert_eq!(error.to_string(), "task 'Task-2' panicked: while cleaning up");
+    });
+}
+
+#[test]
+fn a_failure_that_the_caller_is_cancelled_too_early_to_hear_of_is_the_groups() {
+    run(async {
+        let failed = task_group(async |group| {
+            let mut start = Box::pin(group.start(async |_: Started<()>| panic!("a bug")));
+            assert!(futures_lite::future::poll_once(&mut start).await.is_none());
+            // The task runs, and then its callback.
+            yield_now().await;
+            yield_now().await;
+            drop(start);
+        });
+        assert_eq!(failed.await.unwrap_err().to_string(), "task 'Task-2' panicked: a bug");
+    });
+}
+
+#[test]
+fn a_failure_that_nobody_hears_of_before_the_group_is_over_is_reported() {
+    run(async {
+        let reports = log_reports();
+        let (kept, start) = (OnceCell::new(), Cell::new(None));
+        task_group(async |group| {
+            let group = kept.get_or_init(|| group);
+            start.set(Some(group.start(async |_: Started<()>| panic!("a bug"))));
+            sleep(SECOND).await;
+        })
+        .await
+        .unwrap();
+        drop(start.take());
+        let reports = reports.take();
+        assert_eq!(reports.len(), 1, "{reports:?}");
+        let expected = "a failure in a task group that was over: task 'Task-2' panicked: a bug";
+        assert!(reports[0].starts_with(expected), "{}", reports[0]);
     });
 }
 

@@ -8,7 +8,7 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use ronde_context::{CancelScope, CancelledError};
-use ronde_loop::{Promise, TaskId, TaskRef};
+use ronde_loop::{ExceptionContext, Failure, Promise, TaskId, TaskRef, get_running_loop};
 
 use super::error::{FailureCause, TaskFailure};
 
@@ -16,8 +16,6 @@ pub(super) struct Members {
     created_at: &'static Location<'static>,
     /// Around the body.
     pub(super) scope: CancelScope,
-    /// The task that the body runs in.
-    parent: TaskRef,
     phase: Cell<Phase>,
     /// Was `TaskGroup::cancel` called?
     cancelled: Cell<bool>,
@@ -40,9 +38,10 @@ enum Phase {
 pub(super) type Cause = fn(&TaskRef) -> FailureCause;
 
 enum Failed {
-    /// What it failed with is still with the task: somebody may yet ask for it there.
+    /// What it failed with is still with the task: somebody may yet ask for it there. And if nobody
+    /// ever does, the task reports it.
     Task(TaskRef, Cause),
-    Body(TaskFailure),
+    Known(TaskFailure),
 }
 
 /// The group takes no more tasks.
@@ -80,11 +79,10 @@ impl fmt::Display for GroupClosedError {
 impl Error for GroupClosedError {}
 
 impl Members {
-    pub(super) fn new(created_at: &'static Location<'static>, parent: TaskRef) -> Rc<Self> {
+    pub(super) fn new(created_at: &'static Location<'static>) -> Rc<Self> {
         Rc::new(Self {
             created_at,
             scope: CancelScope::new(),
-            parent,
             phase: Cell::new(Phase::Open),
             cancelled: Cell::new(false),
             tasks: RefCell::default(),
@@ -137,16 +135,21 @@ impl Members {
         if !task.failed() {
             return;
         }
-        // Here is who looks at the failure.
-        let _ = task.exception();
         self.failures.borrow_mut().push(Failed::Task(task.clone(), cause));
         self.abort();
     }
 
-    /// The body has failed.
-    pub(super) fn body_failed(&self, error: Box<dyn Error>) {
-        let failure = TaskFailure::of(&self.parent, true, FailureCause::Error(error));
-        self.failures.borrow_mut().push(Failed::Body(failure));
+    /// The body has failed, in this task.
+    pub(super) fn body_failed(&self, parent: &TaskRef, error: Box<dyn Error>) {
+        self.failed(TaskFailure::of(parent, true, FailureCause::Error(error)));
+    }
+
+    /// Something has failed that nobody else hears of.
+    pub(super) fn failed(&self, failure: TaskFailure) {
+        if self.phase.get() == Phase::Over {
+            return report("a failure in a task group that was over", failure);
+        }
+        self.failures.borrow_mut().push(Failed::Known(failure));
         self.abort();
     }
 
@@ -197,20 +200,32 @@ impl Members {
         let failures = self.failures.take();
         let resolve = |failed| match failed {
             Failed::Task(task, cause) => TaskFailure::of(&task, false, cause(&task)),
-            Failed::Body(failure) => failure,
+            Failed::Known(failure) => failure,
         };
         failures.into_iter().map(resolve).collect()
     }
 
-    /// The future that runs the group is dropped: before its end, perhaps. Gives what has failed by
-    /// then; what fails later is reported by itself.
-    pub(super) fn abandon(&self) -> Vec<TaskFailure> {
-        if self.phase.get() == Phase::Over {
-            return Vec::new();
+    /// The future that runs the group is dropped: before its end, perhaps.
+    pub(super) fn abandon(&self) {
+        if self.phase.replace(Phase::Over) != Phase::Over {
+            self.cancel_tasks();
         }
-        let failures = self.end();
-        self.cancel_tasks();
-        failures
+        for failed in self.failures.take() {
+            if let Failed::Known(failure) = failed {
+                report("a failure in a task group that was dropped", failure);
+            }
+        }
+    }
+}
+
+/// Reports a failure that can't be returned any more.
+pub(super) fn report(what: &str, failure: TaskFailure) {
+    let created_at = failure.created_at();
+    let mut context = ExceptionContext::new(what, Failure::Error(Box::new(failure)));
+    context.created_at = Some(created_at);
+    match get_running_loop() {
+        Ok(event_loop) => event_loop.call_exception_handler(&context),
+        Err(_closing) => context.report(),
     }
 }
 

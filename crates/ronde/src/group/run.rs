@@ -9,11 +9,11 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use ronde_context::{CancelledError, catch_cancelled};
-use ronde_loop::{ExceptionContext, Failure, current_task, get_running_loop};
+use ronde_loop::current_task;
 
 use super::TaskGroup;
-use super::error::{TaskFailure, TaskGroupError};
-use super::members::Members;
+use super::error::TaskGroupError;
+use super::members::{Members, report};
 
 /// How the body has ended.
 enum Ending<R> {
@@ -29,7 +29,7 @@ struct Guard(Rc<Members>);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        report("a failure in a task group that was dropped", self.0.abandon());
+        self.0.abandon();
     }
 }
 
@@ -42,14 +42,14 @@ where
     F: AsyncFnOnce(TaskGroup) -> B,
 {
     let parent = current_task().expect("a task group was used outside of a task");
-    let members = Members::new(created_at, parent);
+    let members = Members::new(created_at);
     let _guard = Guard(members.clone());
 
     let mut ending = match run_body(&members, body).await {
         Ending::Returned(value) => match judge(value) {
             Ok(value) => Ending::Returned(value),
             Err(error) => {
-                members.body_failed(error);
+                members.body_failed(&parent, error);
                 Ending::CutShort
             }
         },
@@ -72,7 +72,10 @@ where
     let failures = members.end();
 
     if let Ending::Panicked(panic) = ending {
-        report("a failure in a task group whose body panicked", failures);
+        // It hides the failures of the tasks.
+        for failure in failures {
+            report("a failure in a task group whose body panicked", failure);
+        }
         resume_unwind(panic);
     }
     if failures.is_empty() {
@@ -113,18 +116,5 @@ where
         Ok(Ok(Err(panic))) => Ending::Panicked(panic),
         Ok(Err(_own)) => Ending::CutShort,
         Err(error) => Ending::Cancelled(error),
-    }
-}
-
-/// Failures that the group has looked at, and can't return.
-fn report(message: &str, failures: Vec<TaskFailure>) {
-    for failure in failures {
-        let created_at = failure.created_at();
-        let mut context = ExceptionContext::new(message, Failure::Error(Box::new(failure)));
-        context.created_at = Some(created_at);
-        match get_running_loop() {
-            Ok(event_loop) => event_loop.call_exception_handler(&context),
-            Err(_closing) => context.report(),
-        }
     }
 }

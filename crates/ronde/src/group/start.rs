@@ -32,7 +32,7 @@ impl TaskGroup {
     /// # Cancel safety
     ///
     /// **Strict.** Cancelled or dropped before the task is ready, it cancels the task; the group waits
-    /// for it. Should the task fail then, the group fails.
+    /// for it. Should the task fail then, or have failed just before, the group fails.
     ///
     /// # In asyncio
     ///
@@ -212,6 +212,7 @@ impl<V: 'static> Starting<V> {
 
 /// Nobody waits for the task any more.
 struct GiveUp<V> {
+    members: Rc<Members>,
     task: TaskRef,
     starting: Rc<Starting<V>>,
 }
@@ -220,6 +221,11 @@ impl<V> Drop for GiveUp<V> {
     fn drop(&mut self) {
         if self.starting.awaited.replace(false) {
             self.task.cancel();
+        }
+        // It failed, and whoever waited went away before hearing of it.
+        let outcome = self.starting.outcome.take();
+        if let Some(Outcome::Ended(StartError::Failed(failure))) = outcome {
+            self.members.failed(failure);
         }
     }
 }
@@ -276,5 +282,5 @@ where
         members.add(task, move |members, task| starting.task_done(members, task, cause));
     };
     let task = builder.create_task_with(async move { child(started).await }, add);
-    Ok(GiveUp { task: TaskRef::from(&task), starting })
+    Ok(GiveUp { members: members.clone(), task: TaskRef::from(&task), starting })
 }

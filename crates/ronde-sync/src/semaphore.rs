@@ -348,12 +348,16 @@ impl SemaphorePermit<'_> {
 
 impl Drop for SemaphorePermit<'_> {
     fn drop(&mut self) {
-        for _ in 0..self.slots {
-            // Somebody may have given this slot back by hand.
-            if self.line.gate.bound.is_some_and(|bound| self.line.gate.value.get() >= bound) {
+        let gate = &self.line.gate;
+        // Somebody may have given some of these slots back by hand.
+        let taken = gate.bound.map_or(usize::MAX, |bound| bound.saturating_sub(gate.value.get()));
+        let slots = self.slots.min(taken);
+        gate.put_back(slots);
+        // As if they came back one by one: each wakes one waiter at most.
+        for _ in 0..slots {
+            if !self.line.wake_one() {
                 break;
             }
-            self.line.release();
         }
     }
 }

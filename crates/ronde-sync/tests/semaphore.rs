@@ -153,6 +153,19 @@ fn many_slots_are_taken_at_once_and_nobody_overtakes() {
 }
 
 #[test]
+fn any_number_of_slots_is_given_back_at_once() {
+    let semaphore = Semaphore::new(usize::MAX);
+    drop(semaphore.try_acquire_many(usize::MAX).unwrap());
+    assert_eq!(semaphore.value(), usize::MAX);
+
+    let bounded = BoundedSemaphore::new(usize::MAX);
+    let permit = bounded.try_acquire_many(usize::MAX - 1).unwrap();
+    bounded.release().unwrap();
+    drop(permit);
+    assert_eq!(bounded.value(), usize::MAX);
+}
+
+#[test]
 fn when_a_waiter_for_many_slots_is_cancelled_those_behind_it_go_on() {
     run(async {
         let (semaphore, log) = (Rc::new(Semaphore::new(2)), Log::default());

@@ -5,7 +5,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::error::{BrokenBarrierError, NoPartiesError};
-use crate::line::{Gate, Line};
+use crate::line::{Gate, Line, uncancelled};
 use crate::waiters::State;
 
 /// Where a fixed number of tasks meet: each waits until the last one has come.
@@ -122,6 +122,7 @@ impl Barrier {
     /// # });
     /// ```
     pub async fn wait(&self) -> Result<BarrierWaitResult, BrokenBarrierError> {
+        uncancelled().await;
         let gate = &self.line.gate;
         while matches!(gate.phase.get(), Phase::Draining | Phase::Resetting) {
             self.line.turn().await;

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -97,6 +97,12 @@ impl<G: Gate> WaitList for Line<G> {
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         G::describe(self, f)
     }
+}
+
+/// Goes on unless a cancellation is being delivered: for those who may take something without
+/// standing in line.
+pub(crate) async fn uncancelled() {
+    poll_fn(|cx| if decline(cx) { Poll::Pending } else { Poll::Ready(()) }).await;
 }
 
 /// The future of a waiter: ready when it has passed.

@@ -239,3 +239,26 @@ fn while_a_cancellation_is_being_delivered_a_woken_waiter_takes_nothing() {
     assert!(!lock.locked());
     assert_eq!(waiter.poll(), Some(()));
 }
+
+#[test]
+fn while_a_cancellation_is_being_delivered_newcomers_take_nothing_either() {
+    let queue = Queue::new(1);
+    queue.put_nowait(1).unwrap();
+    let full = Queue::new(1);
+    let barrier = Barrier::new(1).unwrap();
+    let lock = Lock::new(());
+
+    let previous = enter();
+    arm(CancelledError::default());
+    let mut get = Polled::waiting(queue.get());
+    let mut put = Polled::waiting(full.put(2));
+    let mut wait = Polled::waiting(barrier.wait());
+    let mut acquire = Polled::waiting(lock.acquire_raw());
+    leave(previous, |_| ());
+    assert_eq!((queue.qsize(), full.qsize(), lock.locked()), (1, 0, false));
+
+    assert_eq!(get.poll(), Some(Ok(1)));
+    assert_eq!(put.poll(), Some(Ok(())));
+    assert!(wait.poll().unwrap().is_ok());
+    assert_eq!(acquire.poll(), Some(()));
+}

@@ -14,6 +14,8 @@ pub use item::QueueItem;
 use lines::Lines;
 pub use storage::{Fifo, Lifo, Priority, Storage};
 
+use crate::line::uncancelled;
+
 /// A queue that gives its items out as they were put: first in, first out.
 ///
 /// # In asyncio
@@ -167,6 +169,7 @@ impl<S: Storage> AnyQueue<S> {
     /// # });
     /// ```
     pub async fn put(&self, item: S::Item) -> Result<(), QueueShutDown<S::Item>> {
+        uncancelled().await;
         let mut item = item;
         loop {
             item = match self.put_nowait(item) {
@@ -227,6 +230,7 @@ impl<S: Storage> AnyQueue<S> {
     /// # });
     /// ```
     pub async fn get(&self) -> Result<S::Item, QueueShutDown> {
+        uncancelled().await;
         loop {
             match self.get_nowait() {
                 Ok(item) => return Ok(item),

@@ -2,6 +2,9 @@
 
 mod common;
 
+use std::cell::Cell;
+use std::cmp::Ordering;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use common::{Log, Polled, at_once, run, turns};
@@ -359,6 +362,41 @@ fn items_that_use_the_queue_when_they_are_dropped_do_no_harm() {
     queue.put_nowait(Item(queue.clone())).ok().unwrap();
     queue.shutdown(true);
     assert_eq!(Rc::strong_count(&queue), 1);
+}
+
+#[test]
+fn a_comparison_that_panics_leaves_a_queue_that_counts_right() {
+    #[derive(PartialEq, Eq)]
+    struct Moody(u32, Rc<Cell<bool>>);
+    impl PartialOrd for Moody {
+        fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+            Some(self.cmp(other))
+        }
+    }
+    impl Ord for Moody {
+        fn cmp(&self, other: &Self) -> Ordering {
+            assert!(!self.1.get(), "not in the mood");
+            self.0.cmp(&other.0)
+        }
+    }
+
+    let panics = Rc::new(Cell::new(false));
+    let queue = PriorityQueue::new(4);
+    let put = |number| queue.put_nowait(Moody(number, panics.clone()));
+    let fails: [fn(&PriorityQueue<Moody>, Moody); 2] =
+        [|queue, item| drop(queue.put_nowait(item)), |queue, _| drop(queue.get_nowait())];
+    for fail in fails {
+        assert!([1, 2, 3].into_iter().all(|number| put(number).is_ok()));
+        panics.set(true);
+        let fail = || fail(&queue, Moody(0, panics.clone()));
+        assert!(catch_unwind(AssertUnwindSafe(fail)).is_err());
+        panics.set(false);
+        for left in (0..queue.qsize()).rev() {
+            assert!(queue.get_nowait().is_ok());
+            assert_eq!(queue.qsize(), left);
+        }
+        assert!(queue.get_nowait().is_err());
+    }
 }
 
 #[test]

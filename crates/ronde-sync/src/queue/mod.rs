@@ -5,7 +5,7 @@ mod item;
 mod lines;
 mod storage;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell, RefMut};
 use std::fmt;
 use std::rc::Rc;
 
@@ -198,8 +198,7 @@ impl<S: Storage> AnyQueue<S> {
         if lines.full() {
             return Err(QueueFull(item).into());
         }
-        self.items.borrow_mut().put(item);
-        lines.len.set(lines.len.get() + 1);
+        self.change(|items| items.put(item));
         lines.unfinished.set(lines.unfinished.get() + 1);
         lines.wake_getter();
         Ok(())
@@ -251,10 +250,8 @@ impl<S: Storage> AnyQueue<S> {
     /// `Queue.get_nowait`.
     pub fn get_nowait(&self) -> Result<S::Item, GetError> {
         let lines = &self.lines;
-        let taken = self.items.borrow_mut().take();
-        match taken {
+        match self.change(S::take) {
             Some(item) => {
-                lines.len.set(lines.len.get() - 1);
                 lines.wake_putter();
                 Ok(item)
             }
@@ -393,10 +390,7 @@ impl<S: Storage> AnyQueue<S> {
         lines.is_shut_down.set(true);
         let mut dropped = Vec::new();
         if immediate {
-            let mut items = self.items.borrow_mut();
-            dropped.extend(std::iter::from_fn(|| items.take()));
-            drop(items);
-            lines.len.set(0);
+            self.change(|items| dropped.extend(std::iter::from_fn(|| items.take())));
             let left = lines.unfinished.get().saturating_sub(dropped.len());
             lines.unfinished.set(left);
             if left == 0 {
@@ -406,6 +400,12 @@ impl<S: Storage> AnyQueue<S> {
         lines.wake_getters_and_putters();
         // Their destructors may use the queue.
         drop(dropped);
+    }
+
+    /// Changes the items. Their number is right afterwards, also if comparing them has panicked.
+    fn change<R>(&self, change: impl FnOnce(&mut S) -> R) -> R {
+        let mut counted = Counted { items: self.items.borrow_mut(), len: &self.lines.len };
+        change(&mut counted.items)
     }
 
     /// How many items there are, and how many wait.
@@ -420,6 +420,18 @@ impl<S: Storage> AnyQueue<S> {
             joiners: lines.joining(),
             is_shut_down: self.is_shut_down(),
         }
+    }
+}
+
+/// Items that are being changed.
+struct Counted<'a, S: Storage> {
+    items: RefMut<'a, S>,
+    len: &'a Cell<usize>,
+}
+
+impl<S: Storage> Drop for Counted<'_, S> {
+    fn drop(&mut self) {
+        self.len.set(self.items.len());
     }
 }
 

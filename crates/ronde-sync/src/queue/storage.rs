@@ -13,6 +13,7 @@ pub(super) mod sealed {
         const NAME: &'static str;
         fn put(&mut self, item: Self::Item);
         fn take(&mut self) -> Option<Self::Item>;
+        fn len(&self) -> usize;
     }
 }
 
@@ -55,6 +56,10 @@ impl<T> Sealed for Fifo<T> {
     fn take(&mut self) -> Option<T> {
         self.items.pop_front()
     }
+
+    fn len(&self) -> usize {
+        self.items.len()
+    }
 }
 
 impl<T> Sealed for Lifo<T> {
@@ -67,6 +72,10 @@ impl<T> Sealed for Lifo<T> {
 
     fn take(&mut self) -> Option<T> {
         self.items.pop()
+    }
+
+    fn len(&self) -> usize {
+        self.items.len()
     }
 }
 
@@ -82,6 +91,10 @@ impl<T: Ord> Sealed for Priority<T> {
 
     fn take(&mut self) -> Option<T> {
         self.items.pop().map(|entry| entry.item)
+    }
+
+    fn len(&self) -> usize {
+        self.items.len()
     }
 }
 

@@ -3,7 +3,7 @@
 mod support;
 
 use futures_lite::future::{or, yield_now};
-use ronde_executor::{Failure, PanicError, Promise, TaskError, TaskRef};
+use ronde_executor::{Failure, PanicError, Promise, TaskBuilder, TaskError, TaskRef};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -191,4 +191,22 @@ fn of_a_frame_and_a_value_that_both_panic_in_their_destructors_the_frame_is_the_
     run(&executor);
     assert_eq!(task.exception().unwrap().unwrap().message(), "the frame");
     executor.close();
+}
+
+#[test]
+fn a_task_whose_creation_panics_is_not_left_behind() {
+    let (executor, log) = (executor(), Log::default());
+    let dropped = log.at_drop("the future is dropped");
+    let create = || {
+        TaskBuilder::new().create_task_with(async { drop(dropped) }, |task| {
+            let log = log.clone();
+            task.add_done_callback(move |task| log.push(format!("{task:?}").contains("cancelled")));
+            panic!("no")
+        })
+    };
+    let created = executor.enter(|| catch_unwind(AssertUnwindSafe(create)));
+    assert!(created.is_err());
+    assert_eq!(executor.all_tasks().len(), 0);
+    run(&executor);
+    assert_eq!(log.take(), ["the future is dropped", "true"]);
 }

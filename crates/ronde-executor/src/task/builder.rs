@@ -2,7 +2,7 @@
 
 use std::any::type_name;
 use std::future::Future;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
 use ronde_context::{CancelledError, Context};
@@ -127,7 +127,8 @@ impl TaskBuilder {
     ///
     /// # Panics
     ///
-    /// Outside a running executor, or if it is closed.
+    /// Outside a running executor, or if it is closed. If `created` does: then `future` is dropped,
+    /// and the task is one that was cancelled before it began.
     #[track_caller]
     pub fn create_task_with<F>(
         self,
@@ -202,7 +203,11 @@ impl TaskBuilder {
         }
         record.header.index.set(executor.tasks.borrow_mut().insert(TaskRef::new(record.clone())));
         let task = Task::of(record.clone());
-        created(&task);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| created(&task))) {
+            // Nothing would ever run the task. So it must not be waited for.
+            record.finish(Err(TaskError::Cancelled(CancelledError::default())));
+            resume_unwind(panic);
+        }
         coroutine::start(executor, record, future, self.eager);
         task
     }

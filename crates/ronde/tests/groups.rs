@@ -281,6 +281,51 @@ fn a_panic_of_the_body_goes_on_when_the_tasks_are_over() {
     assert!(reports[0].starts_with(expected), "{}", reports[0]);
 }
 
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("boom");
+    }
+}
+
+#[test]
+fn a_body_or_a_task_that_panics_when_it_is_dropped_is_waited_for_like_any_other() {
+    let log = Log::default();
+    run({
+        let log = log.clone();
+        async move {
+            let task = create_task({
+                let log = log.clone();
+                task_group(async move |group| {
+                    group.create_task(cleans_up_for(1, log, "good"));
+                    group.create_task(after(1, ()));
+                    let _bomb = Bomb;
+                    pending::<()>().await;
+                })
+            });
+            sleep(2 * SECOND).await;
+            task.cancel();
+            assert!(
+                matches!(task.await, Err(TaskError::Panicked(panic)) if panic.message() == "boom")
+            );
+            log.push("after the group");
+
+            let failed = task_group(async |group| {
+                group.create_task(async {
+                    let _bomb = Bomb;
+                    pending::<()>().await;
+                });
+                yield_now().await;
+                group.cancel();
+            });
+            assert_eq!(failed.await.unwrap_err().to_string(), "task 'Task-5' panicked: boom");
+        }
+    });
+    assert_eq!(log.take(), ["good is clean", "after the group"]);
+}
+
 #[test]
 fn a_cancellation_from_outside_passes_through_when_the_tasks_are_over() {
     let log = Log::default();

@@ -97,24 +97,20 @@ where
     F: AsyncFnOnce(TaskGroup) -> R,
 {
     let group = TaskGroup { members: members.clone() };
-    // Only ever polled in here, and dropped with this frame: all that it can be seen doing after a
-    // panic is being dropped.
-    let unwinding = async move {
-        let mut body = pin!(body(group));
-        std::future::poll_fn(|cx| {
-            let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx)));
-            match polled {
-                Ok(Poll::Pending) => Poll::Pending,
-                Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-                Err(panic) => Poll::Ready(Err(panic)),
-            }
-        })
-        .await
-    };
-    match catch_cancelled(members.scope.run(unwinding)).await {
+    let mut body = pin!(catch_cancelled(members.scope.run(body(group))));
+    // Caught out here, since the body may also panic where it is dropped, when it is cut short. It is
+    // only ever polled in here: all that it can be seen doing after a panic is being dropped.
+    let caught = std::future::poll_fn(|cx| {
+        match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(ended)) => Poll::Ready(Ok(ended)),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    });
+    match caught.await {
         Ok(Ok(Ok(value))) => Ending::Returned(value),
-        Ok(Ok(Err(panic))) => Ending::Panicked(panic),
-        Ok(Err(_own)) => Ending::CutShort,
-        Err(error) => Ending::Cancelled(error),
+        Ok(Ok(Err(_own))) => Ending::CutShort,
+        Ok(Err(error)) => Ending::Cancelled(error),
+        Err(panic) => Ending::Panicked(panic),
     }
 }

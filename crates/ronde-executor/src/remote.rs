@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::mem::ManuallyDrop;
+use std::thread::{self, ThreadId};
 
 use concurrent_queue::ConcurrentQueue;
 
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     notified: AtomicBool,
     closed: AtomicBool,
     notify: Box<dyn Fn() + Send + Sync>,
+    /// Where the executor is: it never leaves it.
+    thread: ThreadId,
 }
 
 /// What arrives from elsewhere.
@@ -123,6 +126,7 @@ impl Remote {
                 notified: AtomicBool::new(false),
                 closed: AtomicBool::new(false),
                 notify,
+                thread: thread::current().id(),
             }),
         }
     }
@@ -135,14 +139,14 @@ impl Remote {
     /// # Errors
     ///
     /// [`ClosedError`] if the executor is closed. One that is being closed at the same moment may
-    /// accept the closure and drop it.
+    /// accept the closure and drop it, or leave it here for as long as there is a `Remote`. Only if
+    /// [`is_closed`](Self::is_closed) is still false afterwards, it is sure to be run or dropped, be it
+    /// at the end.
     pub fn call_soon_threadsafe(
         &self,
         closure: impl FnOnce() + Send + 'static,
     ) -> Result<RemoteHandle, ClosedError> {
-        if self.is_closed() {
-            return Err(ClosedError);
-        }
+        self.check_open()?;
         let cancelled = Arc::new(AtomicBool::new(false));
         let inherited = Inherited::from_caller();
         let call = Call { closure: Box::new(closure), inherited, cancelled: cancelled.clone() };
@@ -153,6 +157,29 @@ impl Remote {
     /// Has the executor been closed?
     pub fn is_closed(&self) -> bool {
         self.shared.closed.load(Ordering::Acquire)
+    }
+
+    /// Refuses if the executor has been closed: for code that hands things to it in other ways.
+    ///
+    /// # Errors
+    ///
+    /// [`ClosedError`] if the executor is closed.
+    pub fn check_open(&self) -> Result<(), ClosedError> {
+        if self.is_closed() { Err(ClosedError) } else { Ok(()) }
+    }
+
+    /// Is the caller on the executor's own thread, whether the executor runs or not? There one must not
+    /// block until it has done something.
+    ///
+    /// ```
+    /// # use ronde_executor::Executor;
+    /// let executor = Executor::new(|| {});
+    /// let remote = executor.remote();
+    /// assert!(remote.is_own_thread());
+    /// std::thread::spawn(move || assert!(!remote.is_own_thread())).join().unwrap();
+    /// ```
+    pub fn is_own_thread(&self) -> bool {
+        thread::current().id() == self.shared.thread
     }
 
     /// Do both belong to the same executor?

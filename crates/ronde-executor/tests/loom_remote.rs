@@ -77,3 +77,22 @@ fn a_call_that_meets_the_end_is_refused_or_dropped_and_never_leaked() {
         assert_eq!(Arc::strong_count(&held), 1);
     });
 }
+
+#[test]
+fn a_call_that_was_accepted_by_an_open_executor_is_never_stranded() {
+    loom::model(|| {
+        let (executor, _, _) = waiting_executor();
+        let (remote, held) = (executor.remote(), Arc::new(()));
+        let sent = held.clone();
+        let sender = remote.clone();
+        let thread = thread::spawn(move || {
+            let accepted = sender.call_soon_threadsafe(move || drop(sent)).is_ok();
+            accepted && !sender.is_closed()
+        });
+        drop(executor);
+        let promised = thread.join().unwrap();
+        // Although there is still a remote, and so the queue.
+        assert!(!promised || Arc::strong_count(&held) == 1);
+        drop(remote);
+    });
+}

@@ -37,6 +37,7 @@ pub struct TaskBuilder {
     pub(super) name: Option<Rc<str>>,
     pub(super) eager: bool,
     pub(super) context: Option<Context>,
+    pub(super) created_at: Option<&'static Location<'static>>,
 }
 
 impl TaskBuilder {
@@ -105,6 +106,26 @@ impl TaskBuilder {
     /// ```
     pub fn eager(mut self) -> Self {
         self.eager = true;
+        self
+    }
+
+    /// Where the task says that it was created. Default: where `create_task` is called. For those who
+    /// create tasks in the name of others.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_executor::{Executor, TaskBuilder};
+    /// use std::panic::Location;
+    ///
+    /// # let executor = Executor::new(|| {});
+    /// let here = Location::caller();
+    /// let task = TaskBuilder::new().created_at(here).create_task_on(&executor, async {});
+    /// assert_eq!(task.created_at(), here);
+    /// # executor.run_batch();
+    /// ```
+    pub fn created_at(mut self, location: &'static Location<'static>) -> Self {
+        self.created_at = Some(location);
         self
     }
 
@@ -197,6 +218,7 @@ impl TaskBuilder {
     {
         // Formatted here, as this is called from functions that are inlined everywhere.
         assert!(!executor.is_closed(), "a task was created on a closed event loop");
+        let created_at = self.created_at.unwrap_or(created_at);
         let record = Record::new(executor, type_name::<F>(), created_at, self.context);
         if self.name.is_some() {
             *record.header.name.borrow_mut() = self.name;

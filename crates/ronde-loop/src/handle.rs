@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::job::{Job, JobExecutor, JobHandle, Jobs, SubmitError};
 use crate::outside::{ClockHold, Outside, OutsideWait};
 use crate::thread_pool::ThreadPool;
+use crate::threadsafe::RemoteTasks;
 use crate::timeout::TimeoutError;
 use crate::timer_handle::TimerHandle;
 
@@ -52,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) jobs: Jobs,
     pub(crate) asyncgens: AsyncGens,
     pub(crate) outside: Outside,
+    pub(crate) remote_tasks: RemoteTasks,
     job_executor: RefCell<Option<Rc<dyn JobExecutor>>>,
     job_executor_shut_down: Cell<bool>,
     random: RefCell<fastrand::Rng>,
@@ -87,6 +89,7 @@ impl Shared {
             jobs: Jobs::default(),
             asyncgens: AsyncGens::default(),
             outside: Outside::default(),
+            remote_tasks: RemoteTasks::default(),
             job_executor: RefCell::new(job_executor),
             job_executor_shut_down: Cell::new(false),
             random: RefCell::new(random),
@@ -95,6 +98,7 @@ impl Shared {
 
     pub(crate) fn close(&self) {
         self.executor.close();
+        self.remote_tasks.close();
         self.drop_timers();
         self.asyncgens.close();
         let _callbacks = self.at_turn_end.take();

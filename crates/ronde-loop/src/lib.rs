@@ -54,6 +54,7 @@ mod resolve;
 mod running;
 mod sleep;
 mod thread_pool;
+mod threadsafe;
 mod timeout;
 mod timer_handle;
 mod turn;
@@ -69,6 +70,7 @@ pub use outside::{ClockHold, OutsideWait};
 pub use running::{NoRunningLoopError, get_running_loop};
 pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};
 pub use thread_pool::{ThreadPool, ThreadPoolBuilder, ThreadPoolError};
+pub use threadsafe::{JoinRemote, RemoteTask, RemoteTaskError, run_coroutine_threadsafe};
 pub use timeout::{
     RescheduleError, Timeout, TimeoutError, WithTimeout, timeout, timeout_at, wait_for,
 };

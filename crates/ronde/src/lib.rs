@@ -46,6 +46,7 @@
 //! - The program's own input and output: [`stdin`], [`stdout`], [`stderr`].
 //! - Blocking work: [`to_thread`], [`run_in_executor`], [`ThreadPool`]; work for processes:
 //!   [`ProcessPool`].
+//! - Other threads: [`run_coroutine_threadsafe`], [`RemoteTask`].
 //! - Child processes: [`create_subprocess_exec`], [`create_subprocess_shell`], [`subprocess`].
 //! - The event loop itself, for authors of frameworks: [`low_level`].
 //! - Every name of asyncio's, and what it is here: [`asyncio_map`].
@@ -110,10 +111,11 @@ pub use ronde_context::{
 };
 pub use ronde_loop::{
     CallbackId, Deadlock, IntoTask, InvalidStateError, JobError, NoRunningLoopError, PanicError,
-    Promise, RescheduleError, RunError, SetResultError, Sleep, SubmitError, Task, TaskBuilder,
-    TaskError, TaskId, TaskRef, ThreadPool, ThreadPoolBuilder, ThreadPoolError, Timeout,
-    TimeoutError, UnobservedFailure, WithTimeout, YieldNow, current_task, get_running_loop, sleep,
-    sleep_until, timeout, timeout_at, wait_for, yield_now,
+    Promise, RemoteTask, RemoteTaskError, RescheduleError, RunError, SetResultError, Sleep,
+    SubmitError, Task, TaskBuilder, TaskError, TaskId, TaskRef, ThreadPool, ThreadPoolBuilder,
+    ThreadPoolError, Timeout, TimeoutError, UnobservedFailure, WithTimeout, YieldNow, current_task,
+    get_running_loop, run_coroutine_threadsafe, sleep, sleep_until, timeout, timeout_at, wait_for,
+    yield_now,
 };
 pub use ronde_macros::{main, test};
 pub use ronde_process::{create_subprocess_exec, create_subprocess_shell};

@@ -18,7 +18,7 @@ use ronde_timer::TimerQueue;
 
 use crate::asyncgens::AsyncGens;
 use crate::clock::Clock;
-use crate::job::{Job, JobExecutor, JobHandle, Jobs, SubmitError};
+use crate::job::{Job, JobExecutor, JobHandle, Jobs, Out, SubmitError};
 use crate::outside::{ClockHold, Outside, OutsideWait};
 use crate::thread_pool::ThreadPool;
 use crate::threadsafe::RemoteTasks;
@@ -472,6 +472,11 @@ impl LoopHandle {
         function: impl FnOnce() -> T + Send + 'static,
     ) -> (Job, JobHandle<T>) {
         self.shared.jobs.make(function, self.to_notify(), None)
+    }
+
+    /// Counts a task on another loop as a job that is out: its end is the next event.
+    pub(crate) fn count_remote_task(&self) -> Out {
+        self.shared.jobs.count(self.to_notify(), None)
     }
 
     /// Whom to tell when a job is no longer out: a loop that waits for that to move its clock.

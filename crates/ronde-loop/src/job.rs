@@ -203,6 +203,12 @@ impl Jobs {
         self.default_group().lock().push(job);
     }
 
+    /// Counts something as out until the result is dropped, on whichever thread.
+    pub(crate) fn count(&self, notify: Option<Remote>, group: Option<Arc<Group>>) -> Out {
+        self.out.fetch_add(1, Ordering::AcqRel);
+        Out { count: self.out.clone(), notify, _group: group }
+    }
+
     /// Makes a job and the way to its result. At its end `notify`, if given, is told, so that a loop
     /// which waits for nothing else looks again.
     pub(crate) fn make<T: Send + 'static>(
@@ -211,8 +217,7 @@ impl Jobs {
         notify: Option<Remote>,
         group: Option<Arc<Group>>,
     ) -> (Job, JobHandle<T>) {
-        self.out.fetch_add(1, Ordering::AcqRel);
-        let out = Out { count: self.out.clone(), notify, _group: group };
+        let out = self.count(notify, group);
         let state = State::Queued { function: Box::new(function), out };
         let shared = Arc::new(Shared { state: Mutex::new(state) });
         let handle = JobHandle { shared: shared.clone() };
@@ -222,7 +227,7 @@ impl Jobs {
 }
 
 /// Counts a job as out for as long as it lives.
-struct Out {
+pub(crate) struct Out {
     count: Arc<AtomicUsize>,
     notify: Option<Remote>,
     _group: Option<Arc<Group>>,

@@ -10,7 +10,7 @@ use ronde_context::{CancelledError, Wait, decline, is_cancelling, waiting_for};
 
 use super::error::RemoteTaskError;
 use super::shared::Shared;
-use crate::job::ClockHold;
+use crate::job::Out;
 use crate::running::get_running_loop;
 
 /// The future of awaiting a [`RemoteTask`](crate::RemoteTask). It is `Send`, and any executor can poll it.
@@ -19,8 +19,9 @@ pub struct JoinRemote<T> {
     shared: Arc<Shared<T>>,
     /// Where the waker is. `None` before the first poll and at the end.
     place: Option<u64>,
-    /// The task is the next event for a loop that waits for it, whatever its timers say.
-    hold: Option<ClockHold>,
+    /// The task is the next event for a simulated loop that waits for it, whatever its timers say. A
+    /// [`ClockHold`](crate::ClockHold) would tie this future to its thread.
+    hold: Option<Out>,
 }
 
 impl<T> JoinRemote<T> {
@@ -34,7 +35,7 @@ impl<T> JoinRemote<T> {
             && !self.shared.remote().is_own_thread()
             && let Ok(event_loop) = get_running_loop()
         {
-            self.hold = Some(event_loop.hold_clock());
+            self.hold = Some(event_loop.count_remote_task());
         }
     }
 }

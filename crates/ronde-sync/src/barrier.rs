@@ -29,7 +29,10 @@ use crate::waiters::State;
 /// # });
 /// ```
 pub struct Barrier {
+    /// Of those who are in the present round.
     line: Rc<Line<BarrierGate>>,
+    /// Of those who came before the last round was over.
+    outside: Rc<Line<OutsideGate>>,
 }
 
 struct BarrierGate {
@@ -37,6 +40,10 @@ struct BarrierGate {
     /// How many are in the present round and haven't left.
     count: Cell<usize>,
     phase: Cell<Phase>,
+}
+
+struct OutsideGate {
+    inside: Rc<Line<BarrierGate>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +101,9 @@ impl Barrier {
             return Err(NoPartiesError { _private: () });
         }
         let (count, phase) = (Cell::new(0), Cell::new(Phase::Filling));
-        Ok(Self { line: Line::new(BarrierGate { parties, count, phase }) })
+        let line = Line::new(BarrierGate { parties, count, phase });
+        let outside = Line::new(OutsideGate { inside: line.clone() });
+        Ok(Self { line, outside })
     }
 
     /// Waits for the others. The last one to come passes without suspending.
@@ -125,7 +134,7 @@ impl Barrier {
         uncancelled().await;
         let gate = &self.line.gate;
         while matches!(gate.phase.get(), Phase::Draining | Phase::Resetting) {
-            self.line.turn().await;
+            self.outside.turn().await;
         }
         if gate.phase.get() == Phase::Broken {
             return Err(BrokenBarrierError { was_reset: false });
@@ -133,7 +142,7 @@ impl Barrier {
 
         let index = gate.count.get();
         gate.count.set(index + 1);
-        let _present = Present { line: &self.line };
+        let _present = Present { barrier: self };
         let is_leader = index + 1 == gate.parties;
         if is_leader {
             gate.phase.set(Phase::Draining);
@@ -178,6 +187,7 @@ impl Barrier {
     pub fn abort(&self) {
         self.line.gate.phase.set(Phase::Broken);
         self.line.wake_all();
+        self.outside.wake_all();
     }
 
     /// How many tasks it takes.
@@ -216,18 +226,29 @@ impl fmt::Debug for Barrier {
 
 /// A task is in the present round. The last one to leave opens the next.
 struct Present<'a> {
-    line: &'a Line<BarrierGate>,
+    barrier: &'a Barrier,
 }
 
 impl Drop for Present<'_> {
     fn drop(&mut self) {
-        let gate = &self.line.gate;
-        gate.count.set(gate.count.get() - 1);
-        if gate.count.get() == 0 {
-            if matches!(gate.phase.get(), Phase::Draining | Phase::Resetting) {
-                gate.phase.set(Phase::Filling);
+        let Barrier { line, outside } = self.barrier;
+        let BarrierGate { parties, count, phase } = &line.gate;
+        count.set(count.get() - 1);
+        match phase.get() {
+            Phase::Draining | Phase::Resetting if count.get() == 0 => {
+                phase.set(Phase::Filling);
+                // As many as there is room for: if all were woken, most would only line up again.
+                for _ in 0..*parties {
+                    if !outside.wake_next() {
+                        break;
+                    }
+                }
             }
-            self.line.wake_all();
+            // Its place in the round is free.
+            Phase::Filling => {
+                outside.wake_next();
+            }
+            Phase::Draining | Phase::Resetting | Phase::Broken => {}
         }
     }
 }
@@ -255,5 +276,28 @@ impl Gate for BarrierGate {
             Phase::Broken => return f.write_str("<Barrier [broken]>"),
         };
         write!(f, "<Barrier [{phase}, waiters:{waiting}/{parties}]>")
+    }
+}
+
+/// Who is woken looks at the phase again, and may find that others were faster.
+impl Gate for OutsideGate {
+    fn enter(_line: &Line<Self>, _amount: usize) -> bool {
+        false
+    }
+
+    fn enter_woken(_line: &Line<Self>) {}
+
+    fn gave_up(line: &Line<Self>, was: State, _amount: usize) {
+        if was == State::Woken && line.gate.inside.gate.phase.get() == Phase::Filling {
+            line.wake_next();
+        }
+    }
+
+    fn enter_again(_line: &Line<Self>, _amount: usize) -> bool {
+        true
+    }
+
+    fn describe(line: &Line<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        BarrierGate::describe(&line.gate.inside, f)
     }
 }

@@ -4,7 +4,7 @@ mod common;
 
 use std::rc::Rc;
 
-use common::{Log, at_once, run, turns};
+use common::{Log, Polled, at_once, run, turns};
 use ronde::{Barrier, Task, create_task};
 
 /// Starts a task that passes the barrier so many times, and logs its index each time.
@@ -56,6 +56,54 @@ fn nobody_enters_the_next_round_before_everyone_has_left() {
         second_round.sort();
         assert_eq!(second_round, ["early 0", "late 1"]);
     });
+}
+
+#[test]
+fn as_many_of_those_outside_are_woken_as_there_is_room_for() {
+    let barrier = Barrier::new(2).unwrap();
+    let mut first = Polled::waiting(barrier.wait());
+    assert!(at_once(barrier.wait()).unwrap().is_leader());
+    let mut outside: Vec<_> = (0..6).map(|_| Polled::waiting(barrier.wait())).collect();
+    let woken = |outside: &[Polled<'_, _>]| outside.iter().map(Polled::wakes).collect::<Vec<_>>();
+
+    assert!(first.poll().unwrap().is_ok());
+    assert_eq!(woken(&outside), [1, 1, 0, 0, 0, 0]);
+    // One that was woken goes away, and one that is in already.
+    drop(outside.remove(0));
+    assert_eq!(woken(&outside), [1, 1, 0, 0, 0]);
+    assert!(outside[0].poll().is_none());
+    drop(outside.remove(0));
+    assert_eq!(woken(&outside), [1, 1, 0, 0]);
+
+    // A newcomer takes the place of one that was woken, which waits for the round after this one.
+    assert!(outside[0].poll().is_none());
+    assert!(at_once(barrier.wait()).unwrap().is_leader());
+    assert!(outside[1].poll().is_none());
+    assert!(outside[0].poll().unwrap().is_ok());
+    assert_eq!(woken(&outside), [2, 1, 1, 1]);
+    assert!(outside[2].poll().is_none());
+    assert!(outside[3].poll().unwrap().unwrap().is_leader());
+    assert!(outside[2].poll().unwrap().is_ok());
+    assert_eq!(outside[1].wakes(), 2);
+    drop(outside);
+    assert_eq!(barrier.n_waiting(), 0);
+}
+
+#[test]
+fn those_outside_are_woken_when_the_barrier_is_broken_and_when_a_reset_is_over() {
+    let barrier = Barrier::new(2).unwrap();
+    let mut first = Polled::waiting(barrier.wait());
+    assert!(at_once(barrier.wait()).is_ok());
+    let mut outside: Vec<_> = (0..3).map(|_| Polled::waiting(barrier.wait())).collect();
+    barrier.reset();
+    assert!(first.poll().unwrap().is_err());
+    assert!(outside[0].poll().is_none());
+    assert!(outside[1].poll().unwrap().unwrap().is_leader());
+    barrier.abort();
+    for mut waiter in outside.drain(..).skip(2) {
+        assert_eq!(waiter.wakes(), 1);
+        assert!(waiter.poll().unwrap().is_err());
+    }
 }
 
 #[test]

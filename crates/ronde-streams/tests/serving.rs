@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::future::{Future, pending};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpListener;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -595,6 +596,19 @@ fn a_scope_closes_the_server_and_waits_however_its_body_ends() {
         assert_eq!((server.is_serving(), server.connections()), (false, 0));
         assert_eq!(*log.borrow(), ["answered"], "its stream has ended");
         assert!(reader.read_to_end().await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_panic_while_the_sockets_are_looked_at_does_not_lose_them() {
+    run(async {
+        let starting = start_server(echo, "127.0.0.1", 0).start_serving(false);
+        let server = starting.await.unwrap();
+        let looked = AssertUnwindSafe(|| server.with_sockets(|_| panic!("alas")));
+        assert!(catch_unwind(looked).is_err());
+        assert_eq!(server.local_addrs().len(), 1);
+        server.start_serving().unwrap();
+        assert!(connect(&server).await.is_ok());
     });
 }
 

@@ -131,12 +131,10 @@ impl Shared {
         for listener in listeners {
             f(SockRef::from(&*listener));
         }
-        let bound = std::mem::take(&mut self.bound.borrow_mut().sockets);
-        for socket in &bound {
+        let sockets = std::mem::take(&mut self.bound.borrow_mut().sockets);
+        let taken = Taken { shared: self, sockets };
+        for socket in &taken.sockets {
             f(SockRef::from(socket));
-        }
-        if !self.is_closed.get() {
-            self.bound.borrow_mut().sockets = bound;
         }
     }
 
@@ -282,6 +280,20 @@ impl Shared {
         if !self.is_failing.replace(true) {
             let failure = Failure::Error(Box::new(error));
             self.event_loop.call_exception_handler(&ExceptionContext::new(message, failure));
+        }
+    }
+}
+
+/// The sockets of a server that does not serve yet, while foreign code has a look at them. It may panic.
+struct Taken<'a> {
+    shared: &'a Shared,
+    sockets: Vec<OwnedSource>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if !self.shared.is_closed.get() {
+            self.shared.bound.borrow_mut().sockets = std::mem::take(&mut self.sockets);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a task waits for, and how a cancellation travels along it.
 
+use std::any::Any;
 use std::collections::HashSet;
 use std::fmt;
 use std::rc::Rc;
@@ -82,6 +83,12 @@ pub trait Awaited {
     ///
     /// Those of the formatter.
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+
+    /// If this is a task, its executor's handle to it (`ronde-executor`'s `TaskRef`): for reports of who
+    /// waits for whom. By default it is none.
+    fn task(self: Rc<Self>) -> Option<Rc<dyn Any>> {
+        None
+    }
 }
 
 /// What became of one step of a cancellation.

@@ -66,7 +66,10 @@ pub use failure::{ExceptionContext, Failure};
 pub use listeners::CallbackId;
 pub use promise::{JoinPromise, Promise, SetResultError};
 pub use remote::{ClosedError, Remote, RemoteHandle};
-pub use task::{Child, IntoTask, Join, JoinRef, JoinTask, Task, TaskBuilder, TaskId, TaskRef};
+pub use task::{
+    Child, IntoTask, Join, JoinRef, JoinTask, StackEnd, Task, TaskBuilder, TaskId, TaskRef,
+    TaskStack,
+};
 
 /// Makes the example of the README a test.
 #[cfg(doctest)]

@@ -79,7 +79,7 @@ pub use timer_handle::TimerHandle;
 pub use ronde_executor::{
     CallbackId, Child, ClosedError, CurrentGuard, ExceptionContext, ExceptionHandler, Failure,
     Handle, IntoTask, InvalidStateError, Join, JoinPromise, JoinRef, JoinTask, PanicError, Promise,
-    Remote, RemoteHandle, SetResultError, Task, TaskBuilder, TaskError, TaskId, TaskRef,
-    current_task,
+    Remote, RemoteHandle, SetResultError, StackEnd, Task, TaskBuilder, TaskError, TaskId, TaskRef,
+    TaskStack, current_task,
 };
 pub use ronde_reactor::{BorrowedSource, Direction, Notify, OwnedSource, Poller, Source};

@@ -1,11 +1,13 @@
 //! Cancelling a task: where the request goes, and when it is delivered.
 
+use std::any::Any;
 use std::fmt;
 use std::rc::Rc;
 
 use ronde_context::{Awaited, CancelStep, CancelledError, Origin, Wait, cancel};
 
 use super::record::{FORWARDED, Header, REQUESTED, Record, STICKY, State};
+use super::reference::TaskRef;
 use crate::current::{self, Entered};
 use crate::error::TaskError;
 
@@ -34,6 +36,10 @@ impl<T: 'static> Awaited for Record<T> {
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<Task '{}'>", self.header.name())
+    }
+
+    fn task(self: Rc<Self>) -> Option<Rc<dyn Any>> {
+        Some(Rc::new(TaskRef::new(self)))
     }
 }
 

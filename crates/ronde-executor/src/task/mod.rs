@@ -20,9 +20,11 @@ mod into_task;
 mod join;
 mod record;
 mod reference;
+mod stack;
 
 pub use builder::TaskBuilder;
 pub use handle::Task;
 pub use into_task::{Child, IntoTask};
 pub use join::{Join, JoinRef, JoinTask};
 pub use reference::{TaskId, TaskRef};
+pub use stack::{StackEnd, TaskStack};

@@ -62,7 +62,10 @@ pub struct BarrierWaitResult {
 }
 
 impl BarrierWaitResult {
-    /// In which place the task came to the barrier, from 0.
+    /// How many tasks were at the barrier when this one came.
+    ///
+    /// If none is cancelled while it waits, these are the numbers from 0, each once; a place that was
+    /// given up is taken again.
     pub fn index(&self) -> usize {
         self.index
     }

@@ -886,3 +886,20 @@ fn a_cancellation_raised_in_the_body_passes_through() {
 fn a_group_needs_a_task() {
     let _ = futures_lite::future::block_on(task_group(async |_| ()));
 }
+
+#[test]
+fn a_message_shows_a_few_of_very_many_failures() {
+    run(async {
+        let error = task_group(async |group| {
+            for number in 0..1000 {
+                group.try_create_task(async move { Err::<(), _>(Refusal(number)) }).named("bad");
+            }
+        });
+        let error = error.await.unwrap_err();
+        assert_eq!(error.failures().len(), 1000);
+        let text = error.to_string();
+        let expected = "task 'bad' failed: refusal 0 (and 999 more: task 'bad' failed: refusal 1, ";
+        assert!(text.starts_with(expected), "{text}");
+        assert!(text.ends_with("task 'bad' failed: refusal 4, ...)"), "{text}");
+    });
+}

@@ -128,19 +128,27 @@ impl<'a> IntoIterator for &'a TaskGroupError {
     }
 }
 
+/// How many failures a message shows besides the first.
+const SHOWN: usize = 4;
+
+/// The first failure, and a few of the others; [`iter`](TaskGroupError::iter) has them all.
 impl fmt::Display for TaskGroupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some((first, others)) = self.failures.split_first() else {
             return write!(f, "the task group created at {} was cancelled", self.created_at);
         };
         first.fmt(f)?;
-        for (index, other) in others.iter().enumerate() {
+        for (index, other) in others.iter().take(SHOWN).enumerate() {
             match index {
                 0 => write!(f, " (and {} more: {other}", others.len())?,
                 _ => write!(f, ", {other}")?,
             }
         }
-        if others.is_empty() { Ok(()) } else { f.write_str(")") }
+        match others.len() {
+            0 => Ok(()),
+            1..=SHOWN => f.write_str(")"),
+            _ => f.write_str(", ...)"),
+        }
     }
 }
 

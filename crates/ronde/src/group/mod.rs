@@ -49,7 +49,9 @@ pub use start::{StartError, Started};
 /// **Strict**, as far as the group is concerned: cancelling the task that waits cancels the body and
 /// all tasks of the group, waits until they are over, and then goes on. If tasks have failed
 /// meanwhile, their failures are returned, and the cancellation is raised where the task next
-/// suspends. Dropping the future is the hard form: the tasks are cancelled, and nobody waits.
+/// suspends. Dropping the future is the hard form: the tasks are cancelled, and nobody waits. It also
+/// happens to the second of two groups under one `join!`, when a cancellation comes out of the first:
+/// give each group a task of its own.
 ///
 /// # In asyncio
 ///

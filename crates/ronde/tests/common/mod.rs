@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // Not every test uses all of it.
 
+pub(crate) mod refusal;
+
 use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;

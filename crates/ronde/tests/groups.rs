@@ -578,8 +578,12 @@ fn a_group_that_is_over_takes_no_more_tasks() {
         let Err(error) = leaked.check_open() else { panic!() };
         assert!(matches!(error, GroupClosedError::Over { .. }));
         assert!(error.to_string().ends_with(" is over: it takes no more tasks"));
+        let reports = log_reports();
         assert!(leaked.create_task(async {}).cancelled());
+        let [report] = &reports.take()[..] else { panic!() };
+        assert!(report.starts_with(&format!("a task was not created: {error}")), "{report}");
         assert!(leaked.try_create_task(async { Ok::<_, Refusal>(()) }).cancelled());
+        assert_eq!(reports.take().len(), 1);
         assert!(leaked.start(async |_: ronde::Started<()>| ()).await.is_err());
         assert!(!leaked.cancel());
         assert!(format!("{leaked:?}").ends_with(" over>"));

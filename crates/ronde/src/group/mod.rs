@@ -16,7 +16,7 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use ronde_context::CancelledError;
-use ronde_loop::{Task, TaskBuilder};
+use ronde_loop::{ExceptionContext, Failure, Task, TaskBuilder, get_running_loop};
 
 pub use builder::GroupTaskBuilder;
 pub use error::{FailureCause, TaskFailure, TaskGroupError};
@@ -190,7 +190,8 @@ impl TaskGroup {
     ///
     /// The handle may be awaited, kept, or dropped. Where the group takes no more tasks, because it is
     /// being cancelled or is over, `future` is dropped, and the task is one that was cancelled before
-    /// it began. To be told instead, use a [`task_builder`](Self::task_builder).
+    /// it began. A group that is over, of which somebody has kept a handle, also reports that through
+    /// the loop's exception handler. To be told instead, use a [`task_builder`](Self::task_builder).
     ///
     /// # Panics
     ///
@@ -315,6 +316,15 @@ impl TaskGroup {
 /// In the place of a task that the group refused.
 #[track_caller]
 fn refused<T: 'static>(error: GroupClosedError) -> Task<T> {
+    if matches!(error, GroupClosedError::Over { .. })
+        && let Ok(event_loop) = get_running_loop()
+    {
+        // While a group is being cancelled that's how it is; later it is a mistake in the program.
+        let mut context =
+            ExceptionContext::new("a task was not created", Failure::Error(Box::new(error)));
+        context.created_at = Some(Location::caller());
+        event_loop.call_exception_handler(&context);
+    }
     TaskBuilder::new().cancelled_task(CancelledError::new(error.to_string()))
 }
 

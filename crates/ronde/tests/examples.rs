@@ -153,7 +153,7 @@ examples! {
         "client 60000: no answer",
         "the server has ended",
     ];
-    #[cfg(unix)] // Processes are pooled there only.
+    #[cfg(all(unix, feature = "process-pool"))] // Processes are pooled there only.
     process_pool: [
         "17984 primes below 200000, counted here in {any}",
         "17984 primes below 200000, counted in processes in {any}",

@@ -88,8 +88,9 @@ pub fn timeout_at<F: IntoFuture>(deadline: Instant, body: F) -> WithTimeout<F::I
 ///
 /// When the time is up, a task is cancelled, and waited for until it is over; if it swallows the
 /// cancellation and returns, its value wins. With no time at all, a task that isn't done is
-/// cancelled at once: one that hasn't begun never runs. A future is cancelled likewise: this is
-/// [`timeout`], under the name that asyncio has for it.
+/// cancelled at once: one that hasn't begun never runs. A future is cancelled likewise, but polled once
+/// before: only that tells whether it is ready. This is [`timeout`], under the name that asyncio has for
+/// it.
 ///
 /// # Errors
 ///
@@ -106,7 +107,7 @@ pub fn timeout_at<F: IntoFuture>(deadline: Instant, body: F) -> WithTimeout<F::I
 /// # In asyncio
 ///
 /// `asyncio.wait_for`, as of Python 3.12: no cancellation is lost, and a future runs in the calling
-/// task.
+/// task. There, a coroutine that is given no time never begins.
 ///
 /// # Examples
 ///

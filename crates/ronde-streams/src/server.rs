@@ -7,6 +7,8 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -104,7 +106,8 @@ impl Server {
         self.shared.start_serving()
     }
 
-    /// The addresses that it listens on. Empty when it is closed, and on Unix sockets.
+    /// The addresses that it listens on. Empty when it is closed, and on Unix sockets, which have
+    /// [paths](Self::local_paths).
     ///
     /// # In asyncio
     ///
@@ -117,6 +120,23 @@ impl Server {
             addresses.extend(socket.local_addr().ok().and_then(|address| address.as_socket()));
         });
         addresses
+    }
+
+    /// The paths of the Unix sockets that it listens on. Empty when it is closed. The name of an abstract
+    /// socket begins with NUL.
+    ///
+    /// # In asyncio
+    ///
+    /// `Server.sockets`.
+    #[cfg(unix)]
+    #[must_use]
+    #[doc(alias = "sockets")]
+    pub fn local_paths(&self) -> Vec<PathBuf> {
+        let mut paths = Vec::new();
+        self.with_sockets(|socket| {
+            paths.extend(socket.local_addr().ok().as_ref().and_then(crate::unix::path_of));
+        });
+        paths
     }
 
     /// Calls `f` with each socket that it listens on, to ask or set options. None are left when it is
@@ -427,11 +447,11 @@ impl Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server")
-            .field("is_serving", &self.is_serving())
-            .field("local_addrs", &self.local_addrs())
-            .field("connections", &self.connections())
-            .finish_non_exhaustive()
+        let mut server = f.debug_struct("Server");
+        server.field("is_serving", &self.is_serving()).field("local_addrs", &self.local_addrs());
+        #[cfg(unix)]
+        server.field("local_paths", &self.local_paths());
+        server.field("connections", &self.connections()).finish_non_exhaustive()
     }
 }
 

@@ -86,6 +86,8 @@ fn both_sides_know_the_path_and_each_other() {
         assert_eq!((writer.peer_path(), writer.local_path()), (Some(path.clone()), None));
         assert_eq!((writer.peer_addr(), writer.local_addr()), (None, None));
         assert!(server.local_addrs().is_empty() && server.is_serving());
+        assert_eq!(server.local_paths(), [path.clone()]);
+        assert!(format!("{server:?}").contains(&format!("local_paths: [{path:?}]")), "{server:?}");
         #[cfg(target_os = "linux")]
         {
             let credentials = writer.peer_credentials().unwrap();
@@ -97,6 +99,8 @@ fn both_sides_know_the_path_and_each_other() {
         assert_eq!(seen.take(), Some((Some(path), None)));
         writer.abort();
         assert_eq!(writer.peer_path(), None);
+        server.close();
+        assert!(server.local_paths().is_empty());
     });
 }
 

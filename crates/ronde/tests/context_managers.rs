@@ -105,6 +105,23 @@ fn after_a_failed_enter_there_is_no_body_and_no_exit() {
 }
 
 #[test]
+fn an_error_names_a_manager_of_closures_or_functions_after_where_they_are() {
+    async fn open() -> Result<(), &'static str> {
+        Err("locked")
+    }
+    run(async {
+        let closures = context_manager(async || Err("locked"), async |(), _| Ok(()));
+        let error = async_with(closures, async |_| {}).await.unwrap_err();
+        let here = "an_error_names_a_manager_of_closures_or_functions_after_where_they_are";
+        assert_eq!(error.to_string(), format!("entering context_managers::{here}: locked"));
+
+        let functions = context_manager(open, async |(), _| Ok(()));
+        let error = async_with(functions, async |_| {}).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("entering context_managers::{here}::open: locked"));
+    });
+}
+
+#[test]
 fn a_cancellation_while_entering_means_no_exit() {
     let log = Log::default();
     run({

@@ -27,14 +27,16 @@ use ronde_context::CancelledError;
 pub enum WithError<E, B = Infallible> {
     /// Entering failed. The body has not begun, and there was no exit.
     Enter {
-        /// The type of the manager.
+        /// The type of the manager; of a [`context_manager`](crate::context_manager) the function in
+        /// which its closures are.
         manager: &'static str,
         /// What went wrong.
         error: E,
     },
     /// Exiting failed.
     Exit {
-        /// The type of the manager.
+        /// The type of the manager; of a [`context_manager`](crate::context_manager) the function in
+        /// which its closures are.
         manager: &'static str,
         /// What went wrong.
         error: E,

@@ -1,5 +1,6 @@
 //! What a context manager is, and the ready-made ones.
 
+use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -185,6 +186,19 @@ pub struct ContextManager<Enter, Exit, R, E, V> {
 }
 
 type Types<R, E, V> = fn() -> (R, E, V);
+
+/// What errors call a manager: its type, or for one of two closures the function they are in. The full
+/// names of closures say no more, at great length.
+pub(super) fn name_of<M>() -> &'static str {
+    let name = type_name::<M>();
+    match name.strip_prefix(concat!(module_path!(), "::ContextManager<")) {
+        Some(types) => {
+            let ends = ["::{{closure}}", "<", ", "].iter().filter_map(|end| types.find(end));
+            &types[..ends.min().unwrap_or(types.len())]
+        }
+        None => name,
+    }
+}
 
 impl<Enter, Exit, R, E, V> AsyncContextManager for ContextManager<Enter, Exit, R, E, V>
 where

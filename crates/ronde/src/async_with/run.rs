@@ -6,6 +6,7 @@ use std::fmt;
 
 use ronde_loop::Failure;
 
+use super::manager::name_of;
 use super::outcome::{EXIT_FAILED, Ended, REPLACED, report, run_to_its_end};
 use super::{AsyncContextManager, ExitVerdict, OnItsWay, WithError};
 
@@ -146,7 +147,7 @@ where
     M: AsyncContextManager,
     B: fmt::Debug + 'static,
 {
-    let name = type_name::<M>();
+    let name = name_of::<M>();
     let entered = manager.enter().await;
     let mut resource = entered.map_err(|error| WithError::Enter { manager: name, error })?;
     let ended = run_to_its_end(body(&mut resource), split).await;

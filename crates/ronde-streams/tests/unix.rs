@@ -86,7 +86,7 @@ fn both_sides_know_the_path_and_each_other() {
         assert_eq!((writer.peer_path(), writer.local_path()), (Some(path.clone()), None));
         assert_eq!((writer.peer_addr(), writer.local_addr()), (None, None));
         assert!(server.local_addrs().is_empty() && server.is_serving());
-        assert_eq!(server.local_paths(), [path.clone()]);
+        assert_eq!(server.local_paths(), std::slice::from_ref(&path));
         assert!(format!("{server:?}").contains(&format!("local_paths: [{path:?}]")), "{server:?}");
         #[cfg(target_os = "linux")]
         {

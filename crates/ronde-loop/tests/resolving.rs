@@ -2,9 +2,11 @@
 
 mod common;
 
-use common::simulated;
-use ronde_loop::{EventLoop, get_running_loop};
+use common::{simulated, turn};
+use ronde_loop::{EventLoop, Job, JobExecutor, SimulatedClock, SubmitError, get_running_loop};
+use std::cell::RefCell;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
 
 fn resolve(event_loop: &EventLoop, host: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
     let host = host.to_owned();
@@ -54,4 +56,36 @@ fn without_an_executor_a_name_is_an_error_and_not_a_panic() {
     shut_executor_down(&event_loop);
     let error = resolve(&event_loop, "localhost", 80).unwrap_err();
     assert_eq!(error.to_string(), "the executor has been shut down");
+}
+
+/// Keeps jobs until the test does them.
+#[derive(Debug, Default)]
+struct Held(RefCell<Vec<Job>>);
+
+impl JobExecutor for Held {
+    fn submit(&self, job: Job) -> Result<(), SubmitError> {
+        self.0.borrow_mut().push(job);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_look_up_that_is_cancelled_can_be_done_again() {
+    let held = Rc::new(Held::default());
+    let builder = EventLoop::builder().clock(SimulatedClock::new());
+    let event_loop = builder.executor(held.clone()).build().unwrap();
+    let look_up = async || get_running_loop().unwrap().getaddrinfo("localhost", 80).await;
+    let task = event_loop.create_task(look_up());
+    turn(&event_loop);
+    task.cancel();
+    turn(&event_loop);
+    assert!(task.cancelled());
+
+    let again = event_loop.create_task(look_up());
+    turn(&event_loop);
+    let jobs = held.0.take();
+    assert_eq!(jobs.len(), 2);
+    jobs.into_iter().for_each(Job::run);
+    let found = event_loop.run_until_complete(again).unwrap().unwrap();
+    assert!(found.iter().all(|address| address.port() == 80) && !found.is_empty());
 }

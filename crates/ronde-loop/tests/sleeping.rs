@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Log, SECOND, simulated, simulated_with, turn};
+use ronde_context::catch_cancelled;
 use ronde_loop::{EventLoop, RunError, SimulatedClock, Sleep, get_running_loop, sleep};
 use ronde_loop::{sleep_until, yield_now};
 use std::cell::RefCell;
@@ -284,4 +285,25 @@ fn a_sleep_needs_a_running_loop() {
 fn debug_tells_what_a_sleep_waits_for() {
     assert_eq!(format!("{:?}", sleep(SECOND)), "Sleep { delay: 1s }");
     assert_eq!(format!("{:?}", sleep(Duration::ZERO)), "Sleep { delay: 0ns }");
+}
+
+#[test]
+fn sleep_until_and_a_yield_that_are_cancelled_can_be_done_again() {
+    let clock = SimulatedClock::new();
+    let event_loop = simulated_with(&clock);
+    let when = event_loop.time() + 2 * SECOND;
+    let task = event_loop.create_task(async move {
+        assert!(catch_cancelled(yield_now()).await.is_err());
+        yield_now().await;
+        assert!(catch_cancelled(sleep_until(when)).await.is_err());
+        sleep_until(when).await;
+    });
+    let cancelled = ronde_loop::TaskRef::from(&task);
+    event_loop.call_soon({
+        let cancelled = cancelled.clone();
+        move || drop(cancelled.cancel())
+    });
+    event_loop.call_later(SECOND, move || drop(cancelled.cancel()));
+    event_loop.run_until_complete(task).unwrap();
+    assert_eq!(clock.elapsed(), 2 * SECOND);
 }

@@ -5,8 +5,8 @@ mod common;
 use common::{Log, SECOND, simulated, simulated_with};
 use ronde_context::catch_cancelled;
 use ronde_loop::{
-    EventLoop, Promise, RescheduleError, SimulatedClock, Timeout, TimeoutError, get_running_loop,
-    sleep, timeout, timeout_at, yield_now,
+    EventLoop, Promise, RescheduleError, RunError, SimulatedClock, Timeout, TimeoutError,
+    get_running_loop, sleep, timeout, timeout_at, wait_for, yield_now,
 };
 use std::cell::RefCell;
 use std::future::{Future, pending};
@@ -203,6 +203,38 @@ fn a_cancellation_from_outside_is_never_taken_for_an_expiry() {
     event_loop.run_until_complete(sleep(3 * SECOND)).unwrap();
     assert!(task.cancelled());
     assert!(log.take().is_empty());
+}
+
+#[test]
+fn a_cancellation_under_a_limit_of_every_form_drops_the_body_at_once_and_leaves_no_timer() {
+    let log = Log::default();
+    let event_loop = simulated();
+    let body = || {
+        let held = log.on_drop("dropped");
+        async move {
+            let _held = held;
+            pending::<()>().await;
+        }
+    };
+    let deadline = event_loop.time() + 9 * SECOND;
+    let limited = [
+        timeout(9 * SECOND, body()),
+        timeout_at(deadline, body()),
+        wait_for(body(), 9 * SECOND),
+        Timeout::after(9 * SECOND).run(body()),
+    ];
+    for limited in limited {
+        let task = event_loop.create_task(limited);
+        common::turn(&event_loop);
+        task.cancel();
+        common::turn(&event_loop);
+        assert!(task.cancelled());
+        assert_eq!(log.take(), ["dropped"]);
+    }
+    // No timer is left: nothing will ever end this.
+    let stuck = event_loop.run_until_complete(pending::<()>());
+    assert!(matches!(stuck, Err(RunError::Deadlock(_))), "{stuck:?}");
+    assert!(event_loop.time() < deadline);
 }
 
 #[test]

@@ -3,9 +3,11 @@
 
 mod support;
 
+use std::future::Future;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -48,6 +50,29 @@ fn a_read_that_would_block_is_woken_by_the_write() {
         assert_eq!(wakes.count(), 1, "{name}");
         let polled = source.poll_io(Direction::Read, &mut cx, |fd| read(fd, &mut buffer));
         assert!(matches!(polled, Poll::Ready(Ok(5))), "{name}");
+    }
+}
+
+#[test]
+fn waits_that_are_dropped_take_nothing_and_can_be_done_again() {
+    for (name, reader, writer) in streams() {
+        let reactor = reactor();
+        let source = Source::new(&reactor, reader).unwrap();
+        let (waker, _) = counting_waker();
+        let mut cx = Context::from_waker(&waker);
+        let mut buffer = [0; 8];
+        {
+            let mut io = pin!(source.io(Direction::Read, |fd| read(fd, &mut buffer)));
+            assert!(io.as_mut().poll(&mut cx).is_pending(), "{name}");
+            let mut ready = pin!(source.ready(Direction::Read));
+            assert!(ready.as_mut().poll(&mut cx).is_pending(), "{name}");
+            // They are dropped when there is something already.
+            rustix::io::write(&writer, b"hello").unwrap();
+            wait_until_told(&reactor);
+        }
+        block_on(&reactor, source.ready(Direction::Read)).unwrap();
+        let received = source.io(Direction::Read, |fd| read(fd, &mut buffer));
+        assert_eq!(block_on(&reactor, received).unwrap(), 5, "{name}");
     }
 }
 

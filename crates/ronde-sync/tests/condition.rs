@@ -155,6 +155,55 @@ fn a_waiter_that_is_cancelled_without_a_notification_passes_none_on() {
 }
 
 #[test]
+fn a_cancelled_wait_of_every_form_passes_its_notification_on_and_leaves_the_lock_free() {
+    for has_predicate in [false, true] {
+        run(async move {
+            let condition = Rc::new(Condition::new(false));
+            let (waits, waits_too) = (condition.clone(), condition.clone());
+            let first = create_task(async move {
+                let guard = waits.acquire().await;
+                match has_predicate {
+                    true => drop(guard.wait_for(|&is_open| is_open).await),
+                    false => drop(guard.wait().await),
+                }
+            });
+            let second = create_task(async move {
+                *waits_too.acquire().await.wait_for(|&is_open| is_open).await
+            });
+            turns(1).await;
+            let mut guard = condition.acquire().await;
+            *guard = true;
+            guard.notify(1);
+            drop(guard);
+            first.cancel();
+            assert!(second.await.unwrap(), "{has_predicate}");
+            assert!(first.cancelled() && !condition.locked(), "{has_predicate}");
+            assert_eq!(condition.statistics().waiting, 0, "{has_predicate}");
+        });
+    }
+}
+
+#[test]
+fn a_task_that_is_cancelled_in_line_for_the_lock_leaves_it_to_the_next() {
+    run(async {
+        let condition = Rc::new(Condition::new(()));
+        let [waits, by_hand, next] = [(); 3].map(|()| condition.clone());
+        let guard = condition.acquire().await;
+        let waiting = create_task(async move { drop(waits.acquire().await) });
+        let woken = create_task(async move { by_hand.acquire_raw().await });
+        let next = create_task(async move { drop(next.acquire().await) });
+        turns(1).await;
+        waiting.cancel();
+        turns(1).await;
+        assert!(waiting.cancelled());
+        drop(guard);
+        woken.cancel();
+        next.await.unwrap();
+        assert!(woken.cancelled() && !condition.locked());
+    });
+}
+
+#[test]
 fn a_waiter_that_is_dropped_passes_its_notification_on_and_leaves_the_lock_alone() {
     let condition = Condition::new(());
     let wait = || async {

@@ -272,6 +272,21 @@ fn a_cancelled_join_changes_nothing() {
 }
 
 #[test]
+fn a_getter_of_an_item_that_marks_itself_leaves_it_and_marks_nothing_when_cancelled() {
+    run(async {
+        let (queue, _) = queue(0);
+        let waits = queue.clone();
+        let task = create_task(async move { drop(waits.get_item().await) });
+        turns(1).await;
+        queue.put_nowait(1).unwrap();
+        task.cancel();
+        turns(1).await;
+        assert!(task.cancelled());
+        assert_eq!((queue.get_nowait(), queue.statistics().unfinished), (Ok(1), 1));
+    });
+}
+
+#[test]
 fn a_task_done_too_often_is_refused() {
     let queue = Queue::unbounded();
     queue.put_nowait(1).unwrap();

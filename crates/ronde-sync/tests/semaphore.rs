@@ -204,3 +204,22 @@ fn a_semaphore_says_how_it_is() {
     let bounded = BoundedSemaphore::default();
     assert_eq!(format!("{bounded:?}"), "<BoundedSemaphore [unlocked, value:1]>");
 }
+
+#[test]
+fn a_bounded_semaphore_has_all_its_slots_again_after_cancelled_waits() {
+    run(async {
+        let semaphore = Rc::new(BoundedSemaphore::new(2));
+        let [takes_one, takes_many] = [(); 2].map(|()| semaphore.clone());
+        let permit = semaphore.acquire_many(2).await;
+        let one = create_task(async move { drop(takes_one.acquire().await) });
+        let many = create_task(async move { drop(takes_many.acquire_many(2).await) });
+        turns(1).await;
+        // The slots belong to the first at once, and go back.
+        drop(permit);
+        one.cancel();
+        many.cancel();
+        turns(2).await;
+        assert!(one.cancelled() && many.cancelled());
+        assert_eq!((semaphore.value(), semaphore.locked()), (2, false));
+    });
+}

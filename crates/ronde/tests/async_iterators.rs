@@ -248,6 +248,24 @@ fn zip_loses_nothing_when_it_is_dropped_half_way() {
     });
 }
 
+#[test]
+fn adaptors_lose_nothing_when_next_is_dropped_half_way_but_what_a_function_has_got() {
+    run(async {
+        let mapped = Count::to(9).map(|x| x).filter(|_| true).filter_map(Some);
+        let mut adapted =
+            mapped.take_while(|_| true).enumerate().take(2).chain(from_iter([(7, 7)]));
+        assert!(poll_once(adapted.next()).await.is_none());
+        assert_eq!(adapted.collect::<Vec<_>>().await, [(0, 1), (1, 2), (7, 7)]);
+
+        let mut mapped = from_iter([1, 2, 3]).map_async(async |x| after(1, x).await);
+        assert!(poll_once(mapped.next()).await.is_none());
+        assert_eq!(mapped.collect::<Vec<_>>().await, [2, 3]);
+        let mut filtered = from_iter([1, 2, 3]).filter_async(async |_| after(1, true).await);
+        assert!(poll_once(filtered.next()).await.is_none());
+        assert_eq!(filtered.collect::<Vec<_>>().await, [2, 3]);
+    });
+}
+
 // ---- Streams ----
 
 #[test]

@@ -143,3 +143,19 @@ fn cancelling_the_task_that_iterates_cancels_no_child() {
         assert!(!target.cancelled());
     });
 }
+
+#[test]
+fn a_wait_within_a_limit_that_is_cancelled_loses_nothing_and_leaves_the_limit_where_it_was() {
+    let (_, seconds) = run(async {
+        let iterating = create_task(async {
+            let mut finished = as_completed([after(2, "a"), after(9, "b")]).within(5 * SECOND);
+            assert!(catch_cancelled(finished.next()).await.is_err());
+            let first = finished.next().await.unwrap().unwrap().await.unwrap();
+            (first, finished.next().await.is_err())
+        });
+        sleep(SECOND).await;
+        iterating.cancel();
+        assert_eq!(iterating.await.unwrap(), ("a", true));
+    });
+    assert_eq!(seconds, 5);
+}

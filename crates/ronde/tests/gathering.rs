@@ -4,17 +4,21 @@ mod common;
 
 use common::{Log, SECOND, after, log_reports, run};
 use ronde::{
-    CancelledError, TaskError, TaskRef, all_tasks, catch_cancelled, create_task, current_task,
-    gather, gather_all, get_running_loop, sleep, try_gather, try_gather_all, yield_now,
+    CancelledError, Task, TaskError, TaskRef, all_tasks, catch_cancelled, create_task,
+    current_task, gather, gather_all, get_running_loop, sleep, try_gather, try_gather_all,
+    yield_now,
 };
 use std::cell::Cell;
-use std::future::pending;
+use std::future::{Future, pending};
+use std::pin::Pin;
 use std::rc::Rc;
 
 async fn fail_after<T>(seconds: u32) -> T {
     sleep(seconds * SECOND).await;
     panic!("failed")
 }
+
+type Outcome = Result<i32, TaskError>;
 
 /// Waits for ever, and cleans up for some seconds when it is cancelled.
 async fn cleans_up_for(seconds: u32, log: Log, name: &'static str) {
@@ -205,6 +209,28 @@ fn cancelling_the_task_that_waits_cancels_all_children() {
     });
     assert_eq!(log.take(), ["quick is clean", "cancelled [false, true]", "slow is clean"]);
     assert_eq!(seconds, 2);
+}
+
+#[test]
+fn every_form_of_it_cancels_what_is_not_done_and_leaves_what_is() {
+    type Form = fn(Task<Outcome>, Task<Outcome>) -> Pin<Box<dyn Future<Output = ()>>>;
+    let forms: [Form; 4] = [
+        |done, waits| Box::pin(async { drop(gather((done, waits)).await) }),
+        |done, waits| Box::pin(async { drop(gather_all([done, waits]).await) }),
+        |done, waits| Box::pin(async { drop(try_gather((done, waits)).await) }),
+        |done, waits| Box::pin(async { drop(try_gather_all([done, waits]).await) }),
+    ];
+    for (number, form) in forms.into_iter().enumerate() {
+        run(async move {
+            let (done, waits) = (create_task(after(0, Ok(1))), create_task(pending()));
+            let refs = [TaskRef::from(&done), TaskRef::from(&waits)];
+            let gathering = create_task(form(done, waits));
+            sleep(SECOND).await;
+            gathering.cancel();
+            assert!(gathering.await.unwrap_err().is_cancelled(), "{number}");
+            assert_eq!(refs.map(|child| child.cancelled()), [false, true], "{number}");
+        });
+    }
 }
 
 #[test]

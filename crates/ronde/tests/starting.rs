@@ -125,6 +125,36 @@ fn whoever_is_cancelled_while_it_waits_cancels_the_task() {
 }
 
 #[test]
+fn every_form_of_start_that_is_given_up_cancels_the_task_and_the_group_waits_for_it() {
+    let log = Log::default();
+    let (_, seconds) = run({
+        let log = log.clone();
+        async move {
+            task_group(async |group| {
+                let child = || {
+                    let log = log.clone();
+                    async move |_: Started<()>| {
+                        let caught = catch_cancelled(pending::<()>()).await;
+                        sleep(SECOND / 2).await;
+                        log.push("clean");
+                        caught.unwrap_err().raise::<io::Result<()>>().await
+                    }
+                };
+                assert!(timeout(SECOND, group.start(child())).await.is_err());
+                assert!(timeout(SECOND, group.try_start(child())).await.is_err());
+                assert!(timeout(SECOND, group.task_builder().start(child())).await.is_err());
+                assert!(timeout(SECOND, group.task_builder().try_start(child())).await.is_err());
+                log.push("goes on");
+            })
+            .await
+            .unwrap();
+        }
+    });
+    assert_eq!(log.take(), ["clean", "clean", "clean", "goes on", "clean"]);
+    assert_eq!(seconds, 4);
+}
+
+#[test]
 fn a_failure_that_nobody_waits_for_any_more_is_the_groups() {
     run(async {
         let failed = task_group(async |group| {

@@ -124,13 +124,18 @@ impl EventLoop {
 
     /// Closes the loop: drops what is left, and shuts the executor down without waiting.
     ///
-    /// Suspended tasks are dropped where they are; nothing in them can wait. To have them clean up,
-    /// cancel them and run the loop until they are done, as `ronde::run` does. Closing twice is
-    /// fine.
+    /// Suspended tasks are dropped where they are; nothing in them can wait. Each that was unfinished is
+    /// a warning of `tracing`. To have them clean up, cancel them and run the loop until they are done,
+    /// as `ronde::run` does. Closing twice is fine.
     ///
     /// # Errors
     ///
     /// [`RunError::AlreadyRunning`] if the loop is running.
+    ///
+    /// # In asyncio
+    ///
+    /// `loop.close`. There, unfinished tasks are reported when they are garbage collected: "Task was
+    /// destroyed but it is pending!".
     pub fn close(&self) -> Result<(), RunError> {
         if self.is_running() {
             return Err(RunError::AlreadyRunning);

@@ -97,6 +97,10 @@ impl Shared {
     }
 
     pub(crate) fn close(&self) {
+        // Their clean-up can't wait any more, which is not what most programs mean.
+        for task in self.executor.all_tasks() {
+            tracing::warn!(target: "ronde", "a task was unfinished when its loop was closed: {task:?}");
+        }
         self.executor.close();
         self.remote_tasks.close();
         self.drop_timers();

@@ -6,8 +6,11 @@ use common::{Log, SECOND, simulated, turn};
 use ronde_loop::{EventLoop, RunError, ThreadPool, sleep};
 use std::future::pending;
 use std::rc::Rc;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 #[test]
 fn closing_twice_is_fine() {
@@ -74,6 +77,56 @@ fn a_suspended_task_is_dropped_where_it_is_and_ends_cancelled() {
     assert_eq!(log.take(), ["dropped"]);
     assert!(task.cancelled());
     assert!(event_loop.all_tasks().is_empty());
+}
+
+/// Keeps the messages of warnings.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Visit for &Warnings {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        assert_eq!(field.name(), "message");
+        self.0.lock().unwrap().push(format!("{value:?}"));
+    }
+}
+
+impl Subscriber for Warnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() == Level::WARN && metadata.target() == "ronde"
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut &*self);
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn tasks_that_are_unfinished_when_their_loop_is_closed_are_warned_of_by_name() {
+    let warnings = Warnings::default();
+    let _logging = tracing::subscriber::set_default(warnings.clone());
+    let event_loop = simulated();
+    event_loop.create_task(async {}).named("done").detach();
+    event_loop.create_task(pending::<()>()).named("suspended").detach();
+    turn(&event_loop);
+    event_loop.create_task(async {}).named("not begun").detach();
+    event_loop.close().unwrap();
+    event_loop.close().unwrap();
+    let warnings = warnings.0.lock().unwrap();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    let starts = |warning: &str, name: &str| {
+        let told = "a task was unfinished when its loop was closed: <Task pending name='";
+        warning.starts_with(&format!("{told}{name}'"))
+    };
+    assert!(starts(&warnings[0], "suspended") && starts(&warnings[1], "not begun"), "{warnings:?}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::registers::{self, HandlerId};
 ///
 /// # Cancel safety
 ///
-/// Being dropped, it drops `body`, and nothing is caught: `Drop` is the hard form of cancellation.
+/// **Strict**, if `body` is. Being dropped, it drops `body`, and nothing is caught: `Drop` is the hard form of cancellation.
 ///
 /// # In asyncio
 ///

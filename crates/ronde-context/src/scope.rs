@@ -110,7 +110,7 @@ impl CancelScope {
     ///
     /// # Cancel safety
     ///
-    /// Being dropped, it drops `body`.
+    /// **Strict**, if `body` is. Being dropped, it drops `body`.
     pub fn run<F: Future>(&self, body: F) -> Scoped<F> {
         Scoped {
             shared: self.shared.clone(),

@@ -28,7 +28,7 @@ use crate::listeners::{CallbackId, Listener, Listeners, listen};
 ///
 /// # Cancel safety
 ///
-/// Dropping the future that waits changes nothing. Cancelling a *task* that waits for a promise
+/// **Strict.** Dropping the future that waits changes nothing. *Cancelling* a task that waits for a promise
 /// cancels the promise, and so everybody who waits for it gets [`TaskError::Cancelled`].
 ///
 /// # In asyncio
@@ -414,7 +414,7 @@ impl<T: 'static> Promise<T> {
     ///
     /// # Cancel safety
     ///
-    /// As awaiting the promise.
+    /// **Strict**, as awaiting the promise.
     pub fn wait_done(&self) -> JoinPromise<T, ()> {
         JoinPromise { promise: self.clone(), place: None, take: |_| Ok(()) }
     }

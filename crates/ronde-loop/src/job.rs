@@ -353,7 +353,7 @@ impl<T> Drop for Runner<T> {
 ///
 /// # Cancel safety
 ///
-/// Dropping it before the function has begun removes the job; afterwards the function runs on, and
+/// **Data lost.** Dropping it before the function has begun removes the job; afterwards the function runs on, and
 /// its result is dropped.
 #[must_use = "dropping the handle of a job that hasn't begun removes the job"]
 pub struct JobHandle<T> {

@@ -40,7 +40,8 @@ use crate::timer_handle::TimerHandle;
 ///
 /// # Cancel safety
 ///
-/// As `body`: dropping it drops `body`.
+/// **Strict**, if `body` is: dropping or cancelling it drops `body`, and takes the timer off the
+/// loop's queue.
 ///
 /// # In asyncio
 ///
@@ -75,7 +76,7 @@ pub fn timeout<F: IntoFuture>(limit: Duration, body: F) -> WithTimeout<F::IntoFu
 ///
 /// # Cancel safety
 ///
-/// As [`timeout`].
+/// **Strict**, if `body` is, as [`timeout`].
 ///
 /// # In asyncio
 ///
@@ -102,12 +103,14 @@ pub fn timeout_at<F: IntoFuture>(deadline: Instant, body: F) -> WithTimeout<F::I
 ///
 /// # Cancel safety
 ///
-/// As the future's. A task that is waited for is cancelled with the task that waits.
+/// **Strict**, if the future is, as [`timeout`]. A task that is waited for is cancelled with the task
+/// that waits.
 ///
 /// # In asyncio
 ///
 /// `asyncio.wait_for`, as of Python 3.12: no cancellation is lost, and a future runs in the calling
-/// task. There, a coroutine that is given no time never begins.
+/// task. There, a coroutine isn't even started if there is no time; here, it runs to where it first
+/// suspends.
 ///
 /// # Examples
 ///
@@ -283,6 +286,10 @@ impl Timeout {
     /// # Panics
     ///
     /// If the limit has had a body; and when the future is polled outside a running event loop.
+    ///
+    /// # Cancel safety
+    ///
+    /// **Strict**, if `body` is, as [`timeout`].
     #[track_caller]
     pub fn run<F: IntoFuture>(&self, body: F) -> WithTimeout<F::IntoFuture> {
         let phase = self.shared.phase.replace(Phase::Taken);

@@ -33,9 +33,10 @@ use crate::watch::Watch;
 ///
 /// # Cancel safety
 ///
-/// Cancelling the task that waits cancels all children that aren't done, and the cancellation goes
-/// on when the first of them is over (with `return_exceptions`, all of them). Dropping the future
-/// leaves the children running.
+/// **Data lost**: the results of futures and of tasks that were moved in. Those of tasks given as
+/// `&Task` stay with the tasks. Cancelling the task that waits cancels all children that aren't done,
+/// and the cancellation goes on when the first of them is over (with `return_exceptions`, all of
+/// them). Dropping the future leaves the children running.
 ///
 /// # In asyncio
 ///
@@ -77,7 +78,7 @@ pub fn gather<S: GatherSet>(set: S) -> Gather<S> {
 ///
 /// # Cancel safety
 ///
-/// As [`gather`].
+/// **Data lost**, as [`gather`].
 ///
 /// # Examples
 ///
@@ -111,7 +112,7 @@ where
 ///
 /// # Cancel safety
 ///
-/// As [`gather`].
+/// **Data lost**, as [`gather`].
 ///
 /// # In asyncio
 ///
@@ -151,7 +152,7 @@ pub fn try_gather<S: TryGatherSet>(set: S) -> TryGather<S> {
 ///
 /// # Cancel safety
 ///
-/// As [`gather`].
+/// **Data lost**, as [`gather`].
 #[track_caller]
 pub fn try_gather_all<I, T, E>(items: I) -> TryGather<Vec<I::Item>>
 where

@@ -10,6 +10,8 @@ use crate::tree::Tree;
 /// joins the back of the queue. Data lost: the documentation says what, and which call avoids it.
 const WORDS: &[&str] = &["**Strict", "**Place lost", "**Data lost"];
 
+const SECTION: &str = "# Cancel safety";
+
 pub(super) fn check(tree: &Tree) -> Vec<Violation> {
     let sources = tree.ending_with(".rs");
     let libraries =
@@ -17,10 +19,12 @@ pub(super) fn check(tree: &Tree) -> Vec<Violation> {
     libraries.flat_map(|(file, text)| check_file(file, text)).collect()
 }
 
-/// Every public `async fn`, and every one of a public trait, says what a dropped wait means.
+/// Every public `async fn`, and every one of a public trait, says what a dropped wait means. So does
+/// whatever else has a section about it: a function that returns a future, or the future's type.
 ///
 /// This reads lines: documentation is what stands in `///` lines directly above the function and
-/// its attributes. A function that returns a future without being `async` is not seen.
+/// its attributes. A function that returns a future without being `async` is not seen, unless it has
+/// the section.
 fn check_file(file: &str, text: &str) -> Vec<Violation> {
     let code = code(text);
     let tests = test_lines(file, &code);
@@ -47,7 +51,8 @@ fn check_file(file: &str, text: &str) -> Vec<Violation> {
             public_trait = None;
         }
         let in_trait = public_trait.is_some_and(|column| indent == column + 4);
-        if !tests[index] && is_public_async(line, in_trait) {
+        let has_section = docs.contains(&SECTION);
+        if !tests[index] && (has_section || is_public_async(line, in_trait)) {
             let problem = missing_cancel_safety(&docs);
             violations.extend(problem.map(|problem| Violation::new(file, index + 1, problem)));
         }
@@ -62,7 +67,7 @@ fn is_public_async(line: &str, in_trait: bool) -> bool {
 }
 
 fn missing_cancel_safety(docs: &[&str]) -> Option<&'static str> {
-    let mut section = docs.iter().skip_while(|line| **line != "# Cancel safety");
+    let mut section = docs.iter().skip_while(|line| **line != SECTION);
     if section.next().is_none() {
         return Some("a public async fn needs a section `# Cancel safety`");
     }
@@ -114,6 +119,17 @@ mod tests {
         assert!(said_of("impl Next for S {\n    async fn next(&mut self) {}\n}\n").is_empty());
         assert!(said_of("trait Private {\n    async fn next(&mut self);\n}\n").is_empty());
         assert!(said_of("#[cfg(test)]\nmod tests {\n    pub async fn f() {}\n}\n").is_empty());
+    }
+
+    #[test]
+    fn a_section_of_anything_must_use_one_of_the_three_words() {
+        let with = |sentence: &str, item: &str| {
+            said_of(&format!("/// # Cancel safety\n///\n/// {sentence}\n{item} {{}}\n"))
+        };
+        for item in ["pub fn wait() -> Wait", "pub struct Wait"] {
+            assert_eq!(with("As its body.", item).len(), 1);
+            assert!(with("**Strict**, if its body is.", item).is_empty());
+        }
     }
 
     #[test]

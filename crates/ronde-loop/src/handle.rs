@@ -147,12 +147,16 @@ impl LoopHandle {
 
     /// Calls `callback` after `delay`, through the ready queue.
     ///
-    /// Timers that are due together are called by deadline; those with the same deadline in order
-    /// of registration.
+    /// Timers that are due together are called in the same turn, by deadline; those with the same
+    /// deadline in order of registration. None is called early.
     ///
     /// # Panics
     ///
     /// If the loop is closed.
+    ///
+    /// # In asyncio
+    ///
+    /// `loop.call_later`. There, a timer may be called early, by the resolution of the clock.
     #[track_caller]
     pub fn call_later(&self, delay: Duration, callback: impl FnOnce() + 'static) -> TimerHandle {
         self.call_at(self.shared.deadline_after(delay), callback)

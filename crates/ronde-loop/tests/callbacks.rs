@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Log, simulated, turn};
-use ronde_loop::{get_running_loop, yield_now};
+use ronde_loop::{Promise, get_running_loop, yield_now};
 use std::time::Duration;
 
 #[test]
@@ -195,4 +195,29 @@ fn a_busy_program_keeps_its_timers_and_its_order() {
         })
         .unwrap();
     assert_eq!(log.take(), ["timer", "done"]);
+}
+
+#[test]
+fn awaiting_a_coroutine_or_what_is_finished_takes_no_turn() {
+    async fn nothing_to_wait_for(log: &Log) {
+        log.push("coroutine");
+    }
+    let log = Log::default();
+    let event_loop = simulated();
+    let (finished, promise) = (event_loop.create_task(async { 7 }), Promise::new());
+    promise.set_result(8).unwrap();
+    turn(&event_loop);
+    event_loop
+        .create_task({
+            let log = log.clone();
+            async move {
+                get_running_loop().unwrap().call_soon(log.pushes("the next turn"));
+                nothing_to_wait_for(&log).await;
+                log.push(finished.await.unwrap());
+                log.push(promise.await.unwrap());
+            }
+        })
+        .detach();
+    turn(&event_loop);
+    assert_eq!(log.take(), ["coroutine", "7", "8"]);
 }

@@ -23,6 +23,18 @@ fn timers_fire_by_deadline_and_equal_ones_in_order_of_registration() {
 }
 
 #[test]
+fn timers_that_are_due_together_are_called_in_one_turn_and_none_early() {
+    let (log, clock) = (Log::default(), SimulatedClock::new());
+    let event_loop = simulated_with(&clock);
+    event_loop.call_later(2 * SECOND, log.pushes("2"));
+    event_loop.call_later(SECOND, log.pushes("1"));
+    event_loop.call_later(2 * SECOND + Duration::from_nanos(1), log.pushes("a little later"));
+    clock.advance(2 * SECOND);
+    turn(&event_loop);
+    assert_eq!(log.take(), ["1", "2"]);
+}
+
+#[test]
 fn a_timer_that_is_due_again_at_once_waits_for_the_next_turn() {
     let log = Log::default();
     let event_loop = simulated();

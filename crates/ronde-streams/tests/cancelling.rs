@@ -257,6 +257,26 @@ fn a_connection_to_a_unix_socket_whose_queue_is_full_can_be_given_up() {
     });
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_connection_to_a_port_whose_queue_is_full_can_be_given_up_and_leaves_nothing() {
+    run(async {
+        let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let listener = listener.unwrap();
+        listener.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        let first = std::net::TcpStream::connect(address).unwrap();
+        let connecting = async move { open_connection("127.0.0.1", address.port()).await.is_ok() };
+        cancel(connecting, || {}).await;
+
+        let accept = || listener.accept().unwrap().1.as_socket().unwrap();
+        assert_eq!(accept(), first.local_addr().unwrap());
+        let (_reader, writer) = open_connection("127.0.0.1", address.port()).await.unwrap();
+        assert_eq!(Some(accept()), writer.local_addr(), "nobody was in between");
+    });
+}
+
 /// Keeps jobs until it is told to run them.
 #[derive(Debug, Default)]
 struct Held(RefCell<Vec<Job>>);

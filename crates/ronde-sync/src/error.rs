@@ -38,7 +38,7 @@ impl Error for WouldBlock {}
 /// use ronde_sync::Lock;
 /// let lock = Lock::new(());
 /// let error = lock.release().unwrap_err();
-/// assert_eq!(error.to_string(), "to release a lock: nobody holds it");
+/// assert_eq!(error.to_string(), "to release a lock: nobody holds the lock");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotLockedError {
@@ -56,7 +56,7 @@ impl NotLockedError {
 
 impl fmt::Display for NotLockedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let why = if self.has_guard { "a guard holds it" } else { "nobody holds it" };
+        let why = if self.has_guard { "a guard holds the lock" } else { "nobody holds the lock" };
         write!(f, "{}: {why}", self.doing)
     }
 }

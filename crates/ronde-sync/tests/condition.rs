@@ -240,10 +240,10 @@ fn without_the_lock_nobody_waits_or_notifies() {
     let error = at_once(condition.wait_raw()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "to wait for a condition, whose lock is released meanwhile: nobody holds it"
+        "to wait for a condition, whose lock is released meanwhile: nobody holds the lock"
     );
     let error = condition.notify(1).unwrap_err();
-    assert_eq!(error.to_string(), "to notify those who wait for a condition: nobody holds it");
+    assert_eq!(error.to_string(), "to notify those who wait for a condition: nobody holds the lock");
     assert!(condition.notify_all().is_err());
     assert!(condition.release().is_err());
     let _guard = condition.try_acquire().unwrap();

@@ -178,7 +178,7 @@ fn another_task_may_release_a_lock() {
 fn a_lock_that_nobody_holds_cannot_be_released() {
     let lock = Lock::new(7);
     let error = lock.release().unwrap_err();
-    assert_eq!(error.to_string(), "to release a lock: nobody holds it");
+    assert_eq!(error.to_string(), "to release a lock: nobody holds the lock");
     assert!(!error.is_held_by_guard());
     assert!(!lock.locked());
     assert_eq!(*lock.try_acquire().unwrap(), 7);
@@ -189,7 +189,7 @@ fn a_lock_that_a_guard_holds_is_released_by_the_guard_alone() {
     let lock = Lock::new(7);
     let guard = lock.try_acquire().unwrap();
     let error = lock.release().unwrap_err();
-    assert_eq!(error.to_string(), "to release a lock: a guard holds it");
+    assert_eq!(error.to_string(), "to release a lock: a guard holds the lock");
     assert!(error.is_held_by_guard());
     assert!(lock.locked());
     LockGuard::forget(guard);

@@ -299,11 +299,10 @@ fn sleep_until_and_a_yield_that_are_cancelled_can_be_done_again() {
         sleep_until(when).await;
     });
     let cancelled = ronde_loop::TaskRef::from(&task);
-    event_loop.call_soon({
+    for delay in [Duration::ZERO, SECOND] {
         let cancelled = cancelled.clone();
-        move || drop(cancelled.cancel())
-    });
-    event_loop.call_later(SECOND, move || drop(cancelled.cancel()));
+        event_loop.call_later(delay, move || assert!(cancelled.cancel()));
+    }
     event_loop.run_until_complete(task).unwrap();
     assert_eq!(clock.elapsed(), 2 * SECOND);
 }

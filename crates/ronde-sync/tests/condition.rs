@@ -243,7 +243,10 @@ fn without_the_lock_nobody_waits_or_notifies() {
         "to wait for a condition, whose lock is released meanwhile: nobody holds the lock"
     );
     let error = condition.notify(1).unwrap_err();
-    assert_eq!(error.to_string(), "to notify those who wait for a condition: nobody holds the lock");
+    assert_eq!(
+        error.to_string(),
+        "to notify those who wait for a condition: nobody holds the lock"
+    );
     assert!(condition.notify_all().is_err());
     assert!(condition.release().is_err());
     let _guard = condition.try_acquire().unwrap();

@@ -9,30 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use common::generators::numbers;
 use common::{Log, SECOND, after, log_reports, run, runner};
 use futures_lite::future::{block_on, poll_once};
 use ronde::{
     AsyncGenerator, catch_cancelled, create_task, current_task, generator, get_running_loop, sleep,
     task_group, timeout, yield_now,
 };
-
-/// Yields 1, 2, 3, ... for ever; if it is closed or cancelled it cleans up for a second.
-fn numbers(log: &Log) -> AsyncGenerator<u32> {
-    let log = log.clone();
-    generator(async move |y| {
-        let body = catch_cancelled(async {
-            for number in 1.. {
-                y.yield_(number).await;
-                log.push(format!("after {number}"));
-            }
-        });
-        let error = body.await.unwrap_err();
-        log.push(format!("clean-up after {:?}", error.origin()));
-        sleep(SECOND).await;
-        log.push("cleaned up");
-        error.raise::<()>().await;
-    })
-}
 
 #[test]
 fn a_generator_inside_a_generator_works_and_closes_with_it() {

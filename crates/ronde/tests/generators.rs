@@ -8,31 +8,14 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use common::generators::numbers;
 use common::{Log, SECOND, run};
 use futures_lite::FutureExt;
 use futures_lite::future::block_on;
 use ronde::{
-    AsyncGenerator, AsyncIterator, CancelledError, Origin, Yielder, catch_cancelled, create_task,
-    current_task, gather, generator, sleep, timeout, try_generator, yield_now,
+    AsyncIterator, CancelledError, Origin, Yielder, catch_cancelled, create_task, current_task,
+    gather, generator, sleep, timeout, try_generator, yield_now,
 };
-
-/// Yields 1, 2, 3, ... for ever; if it is closed or cancelled it cleans up for a second.
-fn numbers(log: &Log) -> AsyncGenerator<u32> {
-    let log = log.clone();
-    generator(async move |y| {
-        let body = catch_cancelled(async {
-            for number in 1.. {
-                y.yield_(number).await;
-                log.push(format!("after {number}"));
-            }
-        });
-        let error = body.await.unwrap_err();
-        log.push(format!("clean-up after {:?}", error.origin()));
-        sleep(SECOND).await;
-        log.push("cleaned up");
-        error.raise::<()>().await;
-    })
-}
 
 #[test]
 fn a_generator_gives_what_its_body_yields() {

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // Not every test uses all of it.
 
+pub(crate) mod generators;
 pub(crate) mod refusal;
 
 use std::cell::RefCell;

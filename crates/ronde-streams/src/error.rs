@@ -198,8 +198,8 @@ pub enum ServeError {
     /// A Unix socket could not be made and listened on.
     ///
     /// The kind of the source tells why: `AlreadyExists` if there is a file in its place that is no
-    /// socket, `NotFound` if there is no such directory, `PermissionDenied`, `AddrInUse` if it could
-    /// not be replaced, `InvalidFilename` if the path is too long.
+    /// socket, `NotFound` if there is no such directory, `PermissionDenied`, `AddrInUse` if
+    /// somebody listens there, `InvalidFilename` if the path is too long.
     BindPath {
         /// The path.
         path: PathBuf,

@@ -139,10 +139,11 @@ where
 
 /// Listens on a Unix socket, and runs `handler` for each connection, as [`start_server`] does.
 ///
-/// A socket that is at `path` already is replaced, as asyncio does it: whether it was left behind or
-/// somebody listens on it can't be known. A file that is no socket is left as it is. The server
-/// [removes](StartServer::cleanup_socket) its socket when it is closed. A `path` that begins with NUL is
-/// a name in Linux' abstract namespace, which is no file.
+/// A socket that was left behind at `path` is replaced. One that somebody listens on is left as it is,
+/// and so is a file that is no socket: both are errors. (Whoever listens sees a connection that ends at
+/// once, as there is no other way to find out.) The server [removes](StartServer::cleanup_socket) its
+/// socket when it is closed. A `path` that begins with NUL is a name in Linux' abstract namespace, which
+/// is no file.
 ///
 /// # Errors
 ///
@@ -160,7 +161,7 @@ where
 ///
 /// # In asyncio
 ///
-/// `asyncio.start_unix_server`.
+/// `asyncio.start_unix_server`, which takes a path over from whoever listens there.
 ///
 /// # Examples
 ///

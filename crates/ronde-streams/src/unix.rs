@@ -33,21 +33,25 @@ pub(crate) async fn connect(event_loop: &LoopHandle, path: &Path) -> io::Result<
     }
 }
 
-/// Makes a socket at `path`, in place of one that is there already.
+/// Makes a socket at `path`, in place of one that was left behind there.
 pub(crate) fn bind(path: &Path) -> io::Result<Socket> {
     let address = address(path)?;
     if !is_abstract(path) {
-        remove_old(path)?;
+        remove_old(path, &address)?;
     }
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&address)?;
     Ok(socket)
 }
 
-/// Removes what an earlier server has left behind. Whether somebody still listens can't be known.
-fn remove_old(path: &Path) -> io::Result<()> {
+/// Removes what an earlier server has left behind. Of a socket that is in use, binding will tell.
+fn remove_old(path: &Path, address: &SockAddr) -> io::Result<()> {
     let removed = match fs::metadata(path) {
-        Ok(found) if found.file_type().is_socket() => fs::remove_file(path),
+        Ok(found) if found.file_type().is_socket() => match is_left_behind(address) {
+            Ok(true) => fs::remove_file(path),
+            Ok(false) => return Ok(()),
+            Err(error) => Err(error),
+        },
         Ok(_) => {
             let error = "there is a file of that name, and it is not a socket";
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, error));
@@ -67,6 +71,14 @@ fn remove_old(path: &Path) -> io::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Does nobody listen? That shows only when one tries to connect.
+fn is_left_behind(address: &SockAddr) -> io::Result<bool> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    let outcome = socket.connect(address);
+    Ok(outcome.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused))
 }
 
 /// Linux knows names that are no files.

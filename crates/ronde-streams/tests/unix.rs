@@ -146,19 +146,40 @@ fn a_socket_that_was_left_behind_is_replaced() {
 }
 
 #[test]
-fn a_socket_that_somebody_listens_on_is_taken_over_as_in_asyncio_and_stays_the_successors() {
+fn a_socket_that_somebody_listens_on_is_left_to_them() {
+    run(async {
+        let (_folder, path) = place();
+        let first = serve(&path).await;
+        let (kind, text) = refusal_to_serve(&path).await;
+        assert_eq!(kind, ErrorKind::AddrInUse);
+        assert_eq!(text, format!("listening on {}: Address already in use", path.display()));
+        assert!(is_answered(&path).await);
+        first.close();
+        assert!(!path.exists());
+        // Not only one of our own, and not only one that accepts.
+        let silent = UnixListener::bind(&path).unwrap();
+        assert_eq!(refusal_to_serve(&path).await.0, ErrorKind::AddrInUse);
+        drop(silent);
+        let _second = serve(&path).await;
+        assert!(is_answered(&path).await);
+    });
+}
+
+#[test]
+fn the_file_of_a_successor_is_left_to_it_and_the_first_ones_connections_stay() {
     run(async {
         let (_folder, path) = place();
         let first = serve(&path).await;
         let (reader, writer) = open_unix_connection(&path).await.unwrap();
         writer.write("accepted\n");
         reader.readline().await.unwrap();
+        std::fs::remove_file(&path).unwrap();
         let second = serve(&path).await;
         first.close();
         assert!(path.exists(), "it is another file by now");
         assert!(is_answered(&path).await);
         writer.write("still\n");
-        assert_eq!(reader.readline().await.unwrap(), "still\n", "the first one's connections stay");
+        assert_eq!(reader.readline().await.unwrap(), "still\n");
         second.close();
         assert!(!path.exists());
     });
@@ -282,6 +303,7 @@ fn a_server_that_does_not_serve_yet_refuses_until_it_does() {
         server.start_serving().unwrap();
         server.start_serving().unwrap();
         assert!(server.is_serving() && is_answered(&path).await);
+        server.close();
 
         let server = start_unix_server(echo, &path).start_serving(false).await.unwrap();
         server.close();

@@ -56,7 +56,7 @@
 //! What asyncio calls an exception is either an `Err` that a coroutine returns, a value like any
 //! other, or a panic, which is caught at the task's boundary and becomes
 //! [`TaskError::Panicked`]. A failure of either kind that nobody ever looks at is reported through
-//! the loop's exception handler.
+//! the loop's exception handler, and a [`FailurePolicy`] can make it end the program.
 
 #![forbid(unsafe_code)]
 

@@ -3,10 +3,9 @@
 //! The tests need `openssl` and `python3`. `cargo test` builds the example before it runs them, but
 //! `cargo test --test website_status` doesn't.
 
-use std::env;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -77,12 +76,12 @@ fn wrong_arguments_are_explained() {
 
 #[test]
 fn a_web_server_s_replies_are_told() {
-    let folder = empty_folder("web");
-    fs::create_dir(folder.join("sub")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("sub")).unwrap();
     let server = Server::start(
         Command::new("python3")
             .args(["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory"])
-            .arg(&folder),
+            .arg(folder.path()),
     );
     let port = server.read_port("Serving HTTP on 127.0.0.1 port ");
     let site = format!("http://127.0.0.1:{port}");
@@ -100,8 +99,8 @@ fn a_web_server_s_replies_are_told() {
 
 #[test]
 fn certificates_are_verified() {
-    let folder = empty_folder("certificates");
-    let authority = Authority::new(&folder);
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new(folder.path());
     let good = authority.serve("good", "DNS:localhost,IP:127.0.0.1", ["-days", "7"]);
     let strange = authority.serve("strange", "DNS:example.org", ["-days", "7"]);
     let expired = authority.serve("expired", "IP:127.0.0.1", ["-enddate", "20200102000000Z"]);
@@ -222,7 +221,8 @@ fn a_host_that_never_answers_is_given_up() {
     assert_eq!(run.code, Some(1));
 
     // slow: the same, with time enough to connect on a machine that is busy
-    let cafile = Authority::new(&empty_folder("silent")).certificate();
+    let folder = tempfile::tempdir().unwrap();
+    let cafile = Authority::new(folder.path()).certificate();
     let cafile = cafile.to_str().unwrap();
     let url = format!("https://{address}/");
     let run = website_status(&["--timeout", "3", "--cafile", cafile, &url]);
@@ -417,17 +417,6 @@ commonName = supplied
 }
 
 const NEW_KEY: &str = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-
-/// A folder for files of one test.
-fn empty_folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("website_status").join(name);
-    match fs::remove_dir_all(&folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => panic!("{error}"),
-        _ => {}
-    }
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
 
 /// A port that nobody listens on.
 fn refused_port() -> u16 {

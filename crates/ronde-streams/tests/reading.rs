@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use futures_lite::AsyncRead;
+use ronde_loop::TaskError;
 use ronde_streams::{ReadError, StreamReader, from_socket};
 use support::{half_pair, pair, poll_and_drop, run, settle, spawn};
 
@@ -536,4 +537,30 @@ fn a_unix_socket_will_do_too() {
 #[should_panic(expected = "`feed_data` after `feed_eof`")]
 fn nothing_can_be_fed_after_the_end() {
     fed(b"").feed_data(b"x");
+}
+
+#[test]
+fn after_a_panic_of_what_it_reads_from_a_stream_fails_rather_than_waits() {
+    struct Panics;
+    impl AsyncRead for Panics {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut [u8],
+        ) -> Poll<std::io::Result<usize>> {
+            panic!("a bug of its own");
+        }
+    }
+    run(async {
+        let reader = Rc::new(StreamReader::from_async_read(Panics));
+        let event_loop = ronde_loop::get_running_loop().unwrap();
+        let first = {
+            let reader = reader.clone();
+            event_loop.create_task(async move { reader.readline().await.map(drop) })
+        };
+        let Err(TaskError::Panicked(panic)) = first.await else { panic!() };
+        assert_eq!(panic.message(), "a bug of its own");
+        let error = reader.readline().await.unwrap_err();
+        assert!(error.to_string().contains("has panicked"), "{error}");
+    });
 }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -133,7 +134,12 @@ impl Connection {
     /// Reads from what is not a source, which is foreign code.
     fn poll_foreign(&self, mut foreign: Foreign, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let Foreign { input, room } = &mut foreign;
-        let polled = input.as_mut().poll_read(cx, room);
+        let polled = catch_unwind(AssertUnwindSafe(|| input.as_mut().poll_read(cx, room)));
+        let polled = polled.unwrap_or_else(|panic| {
+            // Whoever reads next must hear of it, too, rather than wait for ever.
+            self.lose(io::Error::other("what the stream reads from has panicked"));
+            resume_unwind(panic)
+        });
         let mut state = self.state.borrow_mut();
         let polled = match polled {
             Poll::Pending => {

@@ -149,6 +149,10 @@ mod unix {
     }
 
     pub(super) fn check_all() {
+        // Who starts this in the background may have the signal ignored, and children inherit that. They
+        // don't inherit a handler: with one in here, the signal does to them what it does by default.
+        let always = Arc::new(AtomicBool::new(true));
+        signal_hook::flag::register_conditional_shutdown(SIGINT, 128 + SIGINT, always).unwrap();
         println!("\nrunning {} tests", SCENARIOS.len());
         for scenario in SCENARIOS {
             check(scenario);

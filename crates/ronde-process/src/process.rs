@@ -256,9 +256,9 @@ impl Process {
     ///
     /// # EventLoop::new()?.run_until_complete(async {
     /// let process = create_subprocess_exec("sleep").arg("1000").await?;
-    /// process.send_signal(Signal::INT)?;
-    /// assert_eq!(process.wait().await, ReturnCode::Signaled(Signal::INT));
-    /// assert!(matches!(process.send_signal(Signal::INT), Err(SignalError::Ended { .. })));
+    /// process.send_signal(Signal::USR1)?;
+    /// assert_eq!(process.wait().await, ReturnCode::Signaled(Signal::USR1));
+    /// assert!(matches!(process.send_signal(Signal::USR1), Err(SignalError::Ended { .. })));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # })?.unwrap();
     /// # Ok::<(), ronde_loop::RunError>(())

@@ -4,14 +4,15 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use pin_project_lite::pin_project;
 
+use crate::current::current_task;
 use crate::error::Origin;
 use crate::handler::{Handler, Step};
-use crate::wait::{Wait, cancel, waiting_for};
+use crate::wait::{Awaited, Wait, cancel, waiting_for};
 use crate::{CancelledError, registers};
 
 /// Cancels what runs inside it, and nothing else.
@@ -45,6 +46,9 @@ pub struct CancelScope {
 struct Shared {
     id: Cell<Option<u64>>,
     phase: Cell<Phase>,
+    /// The task that it is in, which counts its cancellation. Known from the first poll on.
+    task: RefCell<Option<Weak<dyn Awaited>>>,
+    is_counted: Cell<bool>,
     request: RefCell<Request>,
     /// The body may be polled once more before the request is delivered.
     one_more_poll: Cell<bool>,
@@ -71,7 +75,8 @@ enum Request {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Not polled yet, or suspended.
+    /// Not polled yet.
+    Created,
     Suspended,
     Polling,
     Finished,
@@ -94,7 +99,9 @@ impl CancelScope {
         Self {
             shared: Rc::new(Shared {
                 id: Cell::new(None),
-                phase: Cell::new(Phase::Suspended),
+                phase: Cell::new(Phase::Created),
+                task: RefCell::new(None),
+                is_counted: Cell::new(false),
                 request: RefCell::default(),
                 one_more_poll: Cell::new(false),
                 outer: RefCell::new(None),
@@ -131,8 +138,12 @@ impl CancelScope {
         match shared.phase.get() {
             Phase::Finished => return false,
             // The request is looked at when the body suspends.
-            Phase::Polling => shared.request(error),
-            Phase::Suspended => {
+            Phase::Polling => {
+                shared.count();
+                shared.request(error);
+            }
+            Phase::Created | Phase::Suspended => {
+                shared.count();
                 if shared.pass_on(&error) {
                     return true;
                 }
@@ -191,6 +202,26 @@ impl Shared {
             self.id.set(Some(id));
             id
         })
+    }
+
+    /// The task counts the first cancellation of the scope.
+    fn count(&self) {
+        let task = self.task.borrow().as_ref().and_then(Weak::upgrade);
+        if let Some(task) = task
+            && !self.is_counted.replace(true)
+        {
+            task.count_scope(true);
+        }
+    }
+
+    /// The scope is over, and its cancellation with it.
+    fn uncount(&self) {
+        let task = self.task.take();
+        if self.is_counted.take()
+            && let Some(task) = task.and_then(|task| task.upgrade())
+        {
+            task.count_scope(false);
+        }
     }
 
     fn is_mine(&self, error: &CancelledError) -> bool {
@@ -293,6 +324,7 @@ impl Shared {
     /// The body is over. It is woken no more, and keeps nothing alive.
     fn finish(&self) {
         self.phase.set(Phase::Finished);
+        self.uncount();
         self.request.take();
         self.waiting.take();
         self.waker.take();
@@ -339,6 +371,9 @@ impl<F: Future> Future for Scoped<F> {
         }
         let shared = &**this.shared;
         store_waker(&shared.waker, cx.waker());
+        if shared.phase.get() == Phase::Created {
+            let _task = shared.task.replace(current_task());
+        }
 
         let waited = shared.waiting.take();
         let one_more_poll = shared.one_more_poll.take() && shared.made().is_some();

@@ -77,6 +77,12 @@ pub trait Awaited {
     /// Takes the cancellation itself, because what it was forwarded to refused it.
     fn request(&self, error: &CancelledError);
 
+    /// A scope in here has been cancelled (or, with `false`, one that was cancelled is over). A task counts
+    /// that among its cancellations. By default it is nobody's business.
+    fn count_scope(&self, cancelled: bool) {
+        let _ = cancelled;
+    }
+
     /// Writes what this is, for `Debug` and for reports of deadlocks.
     ///
     /// # Errors

@@ -46,6 +46,7 @@
 
 mod batch;
 mod callback;
+mod child;
 mod current;
 mod error;
 mod executor;
@@ -59,6 +60,7 @@ mod sync;
 mod task;
 
 pub use callback::Handle;
+pub use child::{AsChild, Child, ChildRef, IntoChild, JoinChild};
 pub use current::current_task;
 pub use error::{InvalidStateError, PanicError, TaskError};
 pub use executor::{CurrentGuard, ExceptionHandler, Executor, Statistics, WeakExecutor};
@@ -66,10 +68,7 @@ pub use failure::{ExceptionContext, Failure};
 pub use listeners::CallbackId;
 pub use promise::{JoinPromise, Promise, SetResultError};
 pub use remote::{ClosedError, Remote, RemoteHandle};
-pub use task::{
-    Child, IntoTask, Join, JoinRef, JoinTask, StackEnd, Task, TaskBuilder, TaskId, TaskRef,
-    TaskStack,
-};
+pub use task::{Join, JoinRef, JoinTask, StackEnd, Task, TaskBuilder, TaskId, TaskRef, TaskStack};
 
 /// Makes the example of the README a test.
 #[cfg(doctest)]

@@ -1,12 +1,12 @@
 //! Promises: results that somebody sets by hand.
 
-use std::any::type_name;
+use std::any::{Any, type_name};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use ronde_context::{
     Awaited, CancelStep, CancelledError, Wait, cancel, decline, no_longer_waiting_for, waiting_for,
@@ -14,6 +14,7 @@ use ronde_context::{
 
 use crate::batch::Entry;
 use crate::callback::Handle;
+use crate::child::ChildRef;
 use crate::current;
 use crate::error::{InvalidStateError, TaskError};
 use crate::failure::{ExceptionContext, Failure, is_err};
@@ -177,6 +178,15 @@ impl<T: 'static> Promise<T> {
         pending
     }
 
+    pub(crate) fn downcast(promise: Rc<dyn Any>) -> Option<Self> {
+        Some(Self { shared: promise.downcast().ok()? })
+    }
+
+    /// The promise as something to wait for and to cancel: for authors of things like `gather`.
+    pub fn to_awaited(&self) -> Rc<dyn Awaited> {
+        self.shared.clone()
+    }
+
     /// Has it a result, or was it cancelled?
     pub fn done(&self) -> bool {
         self.shared.is_done()
@@ -326,6 +336,96 @@ impl<T> Shared<T> {
     fn observe(&self) {
         self.observed.set(true);
     }
+
+    /// A future that waited at `place` is dropped.
+    fn forget(self: &Rc<Self>, place: &mut Option<CallbackId>) {
+        if let Some(place) = place.take() {
+            let removed = self.listeners.borrow_mut().remove(place);
+            drop(removed);
+            no_longer_waiting_for(self);
+        }
+    }
+}
+
+impl<T: 'static> Shared<T> {
+    fn poll_done(self: &Rc<Self>, place: &mut Option<CallbackId>, cx: &Context<'_>) -> Poll<()> {
+        if decline(cx) {
+            return Poll::Pending;
+        }
+        if self.is_done() {
+            *place = None;
+            return Poll::Ready(());
+        }
+        listen(&self.listeners, place, cx.waker());
+        waiting_for(Wait::For(self.clone()));
+        Poll::Pending
+    }
+}
+
+/// A promise whose type of result is forgotten.
+pub(crate) trait AnyPromise: Awaited {
+    fn is_cancelled(&self) -> bool;
+    /// Is the result an `Err`?
+    fn has_failed(&self) -> bool;
+    /// Looks at the outcome, so that it isn't reported.
+    fn look(&self) -> Result<(), TaskError>;
+    fn add_callback(self: Rc<Self>, callback: Box<dyn FnOnce(&ChildRef)>) -> CallbackId;
+    fn remove_callback(&self, id: CallbackId) -> bool;
+    fn poll_done(self: Rc<Self>, place: &mut Option<CallbackId>, cx: &Context<'_>) -> Poll<()>;
+    /// A future that waited is dropped.
+    fn forget(self: Rc<Self>, place: &mut Option<CallbackId>);
+    fn awaited(self: Rc<Self>) -> Rc<dyn Awaited>;
+    fn any(self: Rc<Self>) -> Rc<dyn Any>;
+}
+
+impl<T: 'static> AnyPromise for Shared<T> {
+    fn is_cancelled(&self) -> bool {
+        matches!(&*self.state.borrow(), State::Cancelled(_))
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(&*self.state.borrow(), State::Set(value) if is_err(value))
+    }
+
+    fn look(&self) -> Result<(), TaskError> {
+        self.observe();
+        match &*self.state.borrow() {
+            State::Set(_) | State::Taken => Ok(()),
+            State::Pending => Err(InvalidStateError::Pending.into()),
+            State::Cancelled(error) => Err(error.clone().into()),
+        }
+    }
+
+    fn add_callback(self: Rc<Self>, callback: Box<dyn FnOnce(&ChildRef)>) -> CallbackId {
+        Promise { shared: self }.add_done_callback(|promise| callback(&promise.into()))
+    }
+
+    fn remove_callback(&self, id: CallbackId) -> bool {
+        let removed = self.listeners.borrow_mut().remove_callback(id);
+        removed.is_some()
+    }
+
+    fn poll_done(self: Rc<Self>, place: &mut Option<CallbackId>, cx: &Context<'_>) -> Poll<()> {
+        Shared::poll_done(&self, place, cx)
+    }
+
+    fn forget(self: Rc<Self>, place: &mut Option<CallbackId>) {
+        Shared::forget(&self, place);
+    }
+
+    fn awaited(self: Rc<Self>) -> Rc<dyn Awaited> {
+        self
+    }
+
+    fn any(self: Rc<Self>) -> Rc<dyn Any> {
+        self
+    }
+}
+
+impl<T: 'static> From<&Promise<T>> for ChildRef {
+    fn from(promise: &Promise<T>) -> ChildRef {
+        ChildRef::of_promise(promise.shared.clone())
+    }
 }
 
 impl<T: 'static> Awaited for Shared<T> {
@@ -434,27 +534,14 @@ impl<T: 'static, R> Future for JoinPromise<T, R> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if decline(cx) {
-            return Poll::Pending;
-        }
-        let shared = &this.promise.shared;
-        if shared.is_done() {
-            this.place = None;
-            return Poll::Ready((this.take)(&this.promise));
-        }
-        listen(&shared.listeners, &mut this.place, cx.waker());
-        waiting_for(Wait::For(shared.clone()));
-        Poll::Pending
+        ready!(Shared::poll_done(&this.promise.shared, &mut this.place, cx));
+        Poll::Ready((this.take)(&this.promise))
     }
 }
 
 impl<T, R> Drop for JoinPromise<T, R> {
     fn drop(&mut self) {
-        if let Some(place) = self.place.take() {
-            let removed = self.promise.shared.listeners.borrow_mut().remove(place);
-            drop(removed);
-            no_longer_waiting_for(&self.promise.shared);
-        }
+        Shared::forget(&self.promise.shared, &mut self.place);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use ronde_executor::{IntoTask, TaskError};
+use ronde_executor::{IntoChild, TaskError};
 
 use crate::builder::Builder;
 use crate::error::RunError;
@@ -79,18 +79,17 @@ impl EventLoop {
     ///
     /// If the task panics, with its payload.
     #[track_caller]
-    pub fn run_until_complete<M: IntoTask>(&self, main: M) -> Result<M::Value, RunError> {
+    pub fn run_until_complete<M: IntoChild>(&self, main: M) -> Result<M::Value, RunError> {
         self.check_can_run()?;
         // Not in a closure, which would hide the caller's location.
         let _current = self.shared.executor.make_current();
         let child = main.into_child();
-        let task = child.task();
         let loop_handle = self.handle();
-        let stopper = task.add_done_callback(move |_| loop_handle.stop());
+        let stopper = child.add_done_callback(move |_| loop_handle.stop());
         let ran = self.run_forever();
-        task.remove_done_callback(stopper);
+        child.remove_done_callback(stopper);
         ran?;
-        if !task.done() {
+        if !child.done() {
             return Err(RunError::Stopped);
         }
         match child.take_result() {

@@ -77,9 +77,9 @@ pub use timeout::{
 pub use timer_handle::TimerHandle;
 
 pub use ronde_executor::{
-    CallbackId, Child, ClosedError, CurrentGuard, ExceptionContext, ExceptionHandler, Failure,
-    Handle, IntoTask, InvalidStateError, Join, JoinPromise, JoinRef, JoinTask, PanicError, Promise,
-    Remote, RemoteHandle, SetResultError, StackEnd, Task, TaskBuilder, TaskError, TaskId, TaskRef,
-    TaskStack, current_task,
+    AsChild, CallbackId, Child, ChildRef, ClosedError, CurrentGuard, ExceptionContext,
+    ExceptionHandler, Failure, Handle, IntoChild, InvalidStateError, Join, JoinChild, JoinPromise,
+    JoinRef, JoinTask, PanicError, Promise, Remote, RemoteHandle, SetResultError, StackEnd, Task,
+    TaskBuilder, TaskError, TaskId, TaskRef, TaskStack, current_task,
 };
 pub use ronde_reactor::{BorrowedSource, Direction, Notify, OwnedSource, Poller, Source};

@@ -1,4 +1,4 @@
-//! Several tasks, one by one as they finish.
+//! Several tasks and promises, one by one as they finish.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -11,16 +11,16 @@ use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 use ronde_loop::{
-    Child, IntoTask, JoinPromise, Promise, Task, TimeoutError, get_running_loop, timeout_at,
+    Child, IntoChild, JoinPromise, Promise, TimeoutError, get_running_loop, timeout_at,
 };
 
 use crate::watch::Watch;
 
-/// Gives each of several tasks when it is done.
+/// Gives each of several tasks and promises when it is done.
 ///
-/// Futures become tasks, here and now, in order. What comes out are the tasks, in the order in which
-/// they finished: their names tell them apart, and awaiting one, or
-/// [`take_result`](Task::take_result), gives its result at once.
+/// Futures become tasks, here and now, in order. They come out in the order in which they finished:
+/// [`ChildRef`](crate::ChildRef)s can be compared, tasks have names, and awaiting one, or
+/// [`take_result`](Child::take_result), gives its result at once.
 ///
 /// Dropping it leaves the rest running.
 ///
@@ -54,10 +54,10 @@ use crate::watch::Watch;
 /// # Ok::<(), ronde::RunError>(())
 /// ```
 #[track_caller]
-pub fn as_completed<I>(items: I) -> AsCompleted<<I::Item as IntoTask>::Value>
+pub fn as_completed<I>(items: I) -> AsCompleted<<I::Item as IntoChild>::Value>
 where
     I: IntoIterator,
-    I::Item: IntoTask,
+    I::Item: IntoChild,
 {
     let mut children = Vec::new();
     for item in items {
@@ -66,19 +66,19 @@ where
     let finished = Rc::new(Finished::default());
     let watch = {
         let finished = finished.clone();
-        let tasks = children.iter().map(|child| child.as_ref().clone());
-        Watch::start(tasks, move |index, _| finished.push(index))
+        let references = children.iter().map(|child| child.as_ref().clone());
+        Watch::start(references, move |index, _| finished.push(index))
     };
     let children: Vec<_> = children.into_iter().map(Some).collect();
     AsCompleted { left: children.len(), children, finished, waiting: None, _watch: watch }
 }
 
-/// An iterator over tasks as they finish: see [`as_completed`].
+/// An iterator over tasks and promises as they finish: see [`as_completed`].
 ///
 /// It is also a [`Stream`].
 #[must_use = "nothing is waited for unless it is iterated over"]
 pub struct AsCompleted<T> {
-    /// `None` where the task has been given out.
+    /// `None` where the child has been given out.
     children: Vec<Option<Child<T>>>,
     left: usize,
     finished: Rc<Finished>,
@@ -86,7 +86,7 @@ pub struct AsCompleted<T> {
     _watch: Watch,
 }
 
-/// The tasks that are done and haven't been given out, by their places.
+/// Those that are done and haven't been given out, by their places.
 #[derive(Default)]
 struct Finished {
     places: RefCell<VecDeque<usize>>,
@@ -112,13 +112,13 @@ impl Finished {
 }
 
 impl<T: 'static> AsCompleted<T> {
-    /// The next task that is done, or `None` when all have been given out.
+    /// The next one that is done, or `None` when all have been given out.
     ///
     /// # Cancel safety
     ///
-    /// **Strict.** A task that was not given out is given out next time.
-    pub async fn next(&mut self) -> Option<Task<T>> {
-        std::future::poll_fn(|cx| self.poll_next_task(cx)).await
+    /// **Strict.** What was not given out is given out next time.
+    pub async fn next(&mut self) -> Option<Child<T>> {
+        std::future::poll_fn(|cx| self.poll_next_child(cx)).await
     }
 
     /// Sets a limit to the whole iteration, from now on.
@@ -142,7 +142,7 @@ impl<T: 'static> AsCompleted<T> {
         AsCompletedWithin { inner: self, deadline: now.checked_add(limit) }
     }
 
-    fn poll_next_task(&mut self, cx: &mut Context<'_>) -> Poll<Option<Task<T>>> {
+    fn poll_next_child(&mut self, cx: &mut Context<'_>) -> Poll<Option<Child<T>>> {
         if self.left == 0 {
             return Poll::Ready(None);
         }
@@ -155,7 +155,7 @@ impl<T: 'static> AsCompleted<T> {
             let place = self.finished.places.borrow_mut().pop_front();
             if let Some(place) = place {
                 self.left -= 1;
-                return Poll::Ready(self.children[place].take().map(Child::into_inner));
+                return Poll::Ready(self.children[place].take());
             }
             self.waiting = Some(self.finished.wait());
         }
@@ -165,10 +165,10 @@ impl<T: 'static> AsCompleted<T> {
 impl<T> Unpin for AsCompleted<T> {}
 
 impl<T: 'static> Stream for AsCompleted<T> {
-    type Item = Task<T>;
+    type Item = Child<T>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Task<T>>> {
-        self.get_mut().poll_next_task(cx)
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Child<T>>> {
+        self.get_mut().poll_next_child(cx)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -192,7 +192,7 @@ pub struct AsCompletedWithin<T> {
 }
 
 impl<T: 'static> AsCompletedWithin<T> {
-    /// The next task that is done, or `None` when all have been given out.
+    /// The next one that is done, or `None` when all have been given out.
     ///
     /// # Errors
     ///
@@ -200,8 +200,8 @@ impl<T: 'static> AsCompletedWithin<T> {
     ///
     /// # Cancel safety
     ///
-    /// **Strict.** A task that was not given out is given out next time.
-    pub async fn next(&mut self) -> Result<Option<Task<T>>, TimeoutError> {
+    /// **Strict.** What was not given out is given out next time.
+    pub async fn next(&mut self) -> Result<Option<Child<T>>, TimeoutError> {
         match self.deadline {
             Some(deadline) => timeout_at(deadline, self.inner.next()).await,
             None => Ok(self.inner.next().await),

@@ -5,17 +5,17 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use ronde_context::{CancelStep, CancelledError};
-use ronde_loop::{Child, IntoTask, JoinPromise, Promise, TaskError, TaskRef};
+use ronde_loop::{Child, ChildRef, IntoChild, JoinPromise, Promise, TaskError};
 
 use crate::watch::Watch;
 
 /// Runs several things at once and waits for all of them.
 ///
-/// `set` is a tuple, an array or a `Vec` of futures and tasks; for an iterator there is
-/// [`gather_all`]. Futures become tasks, here and now, in order; tasks stay as they are. The result
+/// `set` is a tuple, an array or a `Vec` of futures, tasks and promises; for an iterator there is
+/// [`gather_all`]. Futures become tasks, here and now, in order; tasks and promises stay as they are. The result
 /// has the same shape and order as `set`.
 ///
 /// A child *fails* if it panics or is cancelled. The first failure ends the gathering at once;
@@ -93,7 +93,7 @@ pub fn gather<S: GatherSet>(set: S) -> Gather<S> {
 pub fn gather_all<I>(items: I) -> Gather<Vec<I::Item>>
 where
     I: IntoIterator,
-    I::Item: IntoTask,
+    I::Item: IntoChild,
 {
     gather(items.into_iter().collect::<Vec<_>>())
 }
@@ -157,16 +157,16 @@ pub fn try_gather<S: TryGatherSet>(set: S) -> TryGather<S> {
 pub fn try_gather_all<I, T, E>(items: I) -> TryGather<Vec<I::Item>>
 where
     I: IntoIterator,
-    I::Item: IntoTask<Value = Result<T, E>>,
+    I::Item: IntoChild<Value = Result<T, E>>,
     T: 'static,
     E: From<TaskError> + 'static,
 {
     try_gather(items.into_iter().collect::<Vec<_>>())
 }
 
-/// What can be gathered: tuples of up to twelve, arrays, and `Vec`s of futures and tasks.
+/// What can be gathered: tuples of up to twelve, arrays, and `Vec`s of futures, tasks and promises.
 pub trait GatherSet: Sized {
-    /// The tasks, with the types of their results.
+    /// The tasks and promises, with the types of their results.
     type Children;
     /// The results.
     type Values;
@@ -177,8 +177,8 @@ pub trait GatherSet: Sized {
     #[track_caller]
     fn start(self) -> Self::Children;
 
-    /// The tasks without their types.
-    fn tasks(children: &Self::Children) -> Vec<TaskRef>;
+    /// The same without their types.
+    fn references(children: &Self::Children) -> Vec<ChildRef>;
 
     /// Takes the results out.
     ///
@@ -212,6 +212,8 @@ struct Gathering {
     left: Cell<usize>,
     fail_on: Cell<FailOn>,
     cancelled: Rc<RefCell<Option<CancelledError>>>,
+    /// What is done with the verdict at once, if the gathering has become a promise.
+    settle: RefCell<Option<Box<dyn FnOnce()>>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -230,33 +232,34 @@ enum Verdict {
 }
 
 impl Gathering {
-    fn new(tasks: &[TaskRef], fail_on: FailOn) -> Rc<Self> {
+    fn new(children: &[ChildRef], fail_on: FailOn) -> Rc<Self> {
         let cancelled = Rc::new(RefCell::new(None));
         let verdict = {
-            let (cancelled, tasks) = (cancelled.clone(), tasks.to_vec());
+            let (cancelled, children) = (cancelled.clone(), children.to_vec());
             Promise::with_cancel(move |error| {
                 *cancelled.borrow_mut() = Some(error.clone());
-                CancelStep::ForwardAll(tasks.iter().map(TaskRef::to_awaited).collect())
+                CancelStep::ForwardAll(children.iter().map(ChildRef::to_awaited).collect())
             })
         };
-        let left = Cell::new(tasks.len());
-        Rc::new(Self { verdict, left, fail_on: Cell::new(fail_on), cancelled })
+        let left = Cell::new(children.len());
+        let settle = RefCell::default();
+        Rc::new(Self { verdict, left, fail_on: Cell::new(fail_on), cancelled, settle })
     }
 
     /// Called for each child, in the turn after its end.
-    fn child_done(&self, index: usize, task: &TaskRef) {
+    fn child_done(&self, index: usize, child: &ChildRef) {
         self.left.set(self.left.get() - 1);
         if self.verdict.done() {
             return;
         }
-        if !task.cancelled() {
+        if !child.cancelled() {
             // Whatever becomes of the gathering, it has looked.
-            let _ = task.exception();
+            let _ = child.exception();
         }
         let failed = match self.fail_on.get() {
             FailOn::Nothing => false,
-            FailOn::Panic => task.cancelled() || task.panicked(),
-            FailOn::PanicAndErr => task.cancelled() || task.failed(),
+            FailOn::Panic => child.cancelled() || child.panicked(),
+            FailOn::PanicAndErr => child.cancelled() || child.failed(),
         };
         if !failed && self.left.get() > 0 {
             return;
@@ -265,13 +268,17 @@ impl Gathering {
         // Only what else a child failed with comes first.
         let cancelled = self.cancelled.borrow_mut().take();
         if let Some(error) = cancelled
-            && (!failed || task.cancelled())
+            && (!failed || child.cancelled())
         {
             self.verdict.set_cancelled(error);
-            return;
+        } else {
+            let verdict = if failed { Verdict::Failed(index) } else { Verdict::AllDone };
+            self.verdict.set_result(verdict).expect("the verdict was pending");
         }
-        let verdict = if failed { Verdict::Failed(index) } else { Verdict::AllDone };
-        self.verdict.set_result(verdict).expect("the verdict was pending");
+        let settle = self.settle.take();
+        if let Some(settle) = settle {
+            settle();
+        }
     }
 }
 
@@ -279,7 +286,7 @@ impl Gathering {
 #[must_use = "the children run, but nobody waits for them"]
 pub struct Gather<S: GatherSet> {
     children: S::Children,
-    tasks: Vec<TaskRef>,
+    references: Vec<ChildRef>,
     gathering: Rc<Gathering>,
     join: JoinPromise<Verdict, ()>,
     _watch: Watch,
@@ -288,18 +295,26 @@ pub struct Gather<S: GatherSet> {
 impl<S: GatherSet> Gather<S> {
     #[track_caller]
     fn begin(set: S, fail_on: FailOn) -> Self {
-        let children = set.start();
-        let tasks = S::tasks(&children);
-        let gathering = Gathering::new(&tasks, fail_on);
-        if tasks.is_empty() {
-            gathering.verdict.set_result(Verdict::AllDone).expect("nobody has set it");
-        }
+        Self::of(set.start(), fail_on)
+    }
+
+    fn of(children: S::Children, fail_on: FailOn) -> Self {
+        let references = S::references(&children);
+        let gathering = Gathering::new(&references, fail_on);
+        let places = references.iter().cloned().enumerate();
+        let (done, running): (Vec<_>, Vec<_>) = places.partition(|(_, child)| child.done());
         let watch = {
             let gathering = gathering.clone();
-            Watch::start(tasks.clone(), move |index, task| gathering.child_done(index, task))
+            let done = move |index, child: &ChildRef| gathering.child_done(index, child);
+            Watch::start_some(running, done)
         };
+        // What is done needs no turn of the loop to say so.
+        done.iter().for_each(|(index, child)| gathering.child_done(*index, child));
+        if references.is_empty() {
+            gathering.verdict.set_result(Verdict::AllDone).expect("nobody has set it");
+        }
         let join = gathering.verdict.wait_done();
-        Self { children, tasks, gathering, join, _watch: watch }
+        Self { children, references, gathering, join, _watch: watch }
     }
 
     /// Waits for all children, whatever becomes of them, and gives each one's outcome.
@@ -321,6 +336,10 @@ impl<S: GatherSet> Gather<S> {
     /// # Ok::<(), ronde::RunError>(())
     /// ```
     pub fn return_exceptions(self) -> GatherOutcomes<S> {
+        if self.gathering.verdict.done() {
+            // A child that had failed beforehand has decided already.
+            return GatherOutcomes { gather: Self::of(self.children, FailOn::Nothing) };
+        }
         self.gathering.fail_on.set(FailOn::Nothing);
         GatherOutcomes { gather: self }
     }
@@ -343,12 +362,73 @@ impl<S: GatherSet> Gather<S> {
     }
 
     /// The children, in order.
-    pub fn tasks(&self) -> &[TaskRef] {
-        &self.tasks
+    pub fn children(&self) -> &[ChildRef] {
+        &self.references
     }
 
-    fn poll_verdict(&mut self, cx: &mut Context<'_>) -> Poll<Result<Verdict, TaskError>> {
-        Pin::new(&mut self.join).poll(cx).map(|_| self.gathering.verdict.result())
+    /// Makes a promise of it, of what `map` makes of the result.
+    ///
+    /// A promise can be awaited by several tasks, be given to another `gather` or to `wait`, and have
+    /// done callbacks. Cancelling it cancels the children, as cancelling this does.
+    ///
+    /// # In asyncio
+    ///
+    /// What `asyncio.gather` returns. Cancelled, it ends with the `CancelledError` as an exception like
+    /// any other, and so does this: [`Promise::cancelled`] is false.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # ronde::run(async {
+    /// let both = ronde::gather((async { 1 }, async { 2 })).into_promise(|sum| sum.map(|(a, b)| a + b));
+    /// both.add_done_callback(|both| assert_eq!(both.result().unwrap().unwrap(), 3));
+    /// assert_eq!((&both).await.unwrap().unwrap(), 3);
+    /// # })?;
+    /// # Ok::<(), ronde::RunError>(())
+    /// ```
+    pub fn into_promise<R: 'static>(
+        self,
+        map: impl FnOnce(Result<S::Values, TaskError>) -> R + 'static,
+    ) -> Promise<R>
+    where
+        S: 'static,
+    {
+        self.settled(|gather| map(gather.result()))
+    }
+
+    /// A promise of what `look` finds when there is a verdict.
+    fn settled<R: 'static>(self, look: impl FnOnce(&Self) -> R + 'static) -> Promise<R>
+    where
+        S: 'static,
+    {
+        let gathering = self.gathering.clone();
+        let verdict = gathering.verdict.to_awaited();
+        let promise = Promise::with_cancel(move |_| CancelStep::Forward(verdict.clone()));
+        let settle = {
+            let promise = promise.clone();
+            move || {
+                // Nobody else sets it, and it is cancelled only through the children.
+                let _ = promise.set_result(look(&self));
+            }
+        };
+        if gathering.verdict.done() {
+            settle();
+        } else {
+            *gathering.settle.borrow_mut() = Some(Box::new(settle));
+        }
+        promise
+    }
+
+    /// The result. There must be a verdict.
+    fn result(&self) -> Result<S::Values, TaskError> {
+        match self.gathering.verdict.result()? {
+            Verdict::AllDone => S::values(&self.children),
+            Verdict::Failed(index) => Err(failure_of(&self.references[index])),
+        }
+    }
+
+    fn poll_verdict(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.join).poll(cx).map(drop)
     }
 }
 
@@ -358,27 +438,23 @@ impl<S: GatherSet> Future for Gather<S> {
     type Output = Result<S::Values, TaskError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Poll::Ready(verdict) = self.poll_verdict(cx) else { return Poll::Pending };
-        Poll::Ready(match verdict {
-            Ok(Verdict::AllDone) => S::values(&self.children),
-            Ok(Verdict::Failed(index)) => Err(failure_of(&self.tasks[index])),
-            Err(error) => Err(error),
-        })
+        ready!(self.poll_verdict(cx));
+        Poll::Ready(self.result())
     }
 }
 
-/// What a task that panicked or was cancelled ended with.
-fn failure_of(task: &TaskRef) -> TaskError {
-    match task.exception() {
+/// What a child that panicked or was cancelled ended with.
+fn failure_of(child: &ChildRef) -> TaskError {
+    match child.exception() {
         Ok(Some(panic)) => TaskError::Panicked(panic),
-        Ok(None) => unreachable!("a failed task has a failure"),
+        Ok(None) => unreachable!("a failed child has a failure"),
         Err(error) => error,
     }
 }
 
 impl<S: GatherSet> fmt::Debug for Gather<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gather").field("tasks", &self.tasks).finish_non_exhaustive()
+        f.debug_struct("Gather").field("children", &self.references).finish_non_exhaustive()
     }
 }
 
@@ -408,8 +484,24 @@ impl<S: GatherSet> GatherOutcomes<S> {
     }
 
     /// The children, in order.
-    pub fn tasks(&self) -> &[TaskRef] {
-        self.gather.tasks()
+    pub fn children(&self) -> &[ChildRef] {
+        self.gather.children()
+    }
+
+    /// Makes a promise of it, as [`Gather::into_promise`] does.
+    ///
+    /// `map` is given the outcomes; or, as in asyncio, the cancellation, if it was cancelled as one.
+    pub fn into_promise<R: 'static>(
+        self,
+        map: impl FnOnce(Result<S::Outcomes, TaskError>) -> R + 'static,
+    ) -> Promise<R>
+    where
+        S: 'static,
+    {
+        self.gather.settled(|gather| {
+            let verdict = gather.gathering.verdict.result();
+            map(verdict.map(|_| S::outcomes(&gather.children)))
+        })
     }
 }
 
@@ -417,8 +509,8 @@ impl<S: GatherSet> Future for GatherOutcomes<S> {
     type Output = S::Outcomes;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Outcomes> {
-        let Poll::Ready(verdict) = self.gather.poll_verdict(cx) else { return Poll::Pending };
-        debug_assert!(verdict.is_ok() || self.gather.tasks.iter().all(TaskRef::done));
+        ready!(self.gather.poll_verdict(cx));
+        debug_assert!(self.gather.references.iter().all(ChildRef::done));
         Poll::Ready(S::outcomes(&self.gather.children))
     }
 }
@@ -449,8 +541,27 @@ impl<S: TryGatherSet> TryGather<S> {
     }
 
     /// The children, in order.
-    pub fn tasks(&self) -> &[TaskRef] {
-        self.gather.tasks()
+    pub fn children(&self) -> &[ChildRef] {
+        self.gather.children()
+    }
+
+    /// Makes a promise of it, as [`Gather::into_promise`] does.
+    pub fn into_promise<R: 'static>(
+        self,
+        map: impl FnOnce(Result<S::Oks, S::Error>) -> R + 'static,
+    ) -> Promise<R>
+    where
+        S: 'static,
+    {
+        self.gather.settled(|gather| map(Self::result(gather)))
+    }
+
+    fn result(gather: &Gather<S>) -> Result<S::Oks, S::Error> {
+        let first = match gather.gathering.verdict.result()? {
+            Verdict::AllDone => 0,
+            Verdict::Failed(index) => index,
+        };
+        S::oks(&gather.children, first)
     }
 }
 
@@ -458,16 +569,12 @@ impl<S: TryGatherSet> Future for TryGather<S> {
     type Output = Result<S::Oks, S::Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Poll::Ready(verdict) = self.gather.poll_verdict(cx) else { return Poll::Pending };
-        Poll::Ready(match verdict {
-            Ok(Verdict::AllDone) => S::oks(&self.gather.children, 0),
-            Ok(Verdict::Failed(index)) => S::oks(&self.gather.children, index),
-            Err(error) => Err(error.into()),
-        })
+        ready!(self.gather.poll_verdict(cx));
+        Poll::Ready(Self::result(&self.gather))
     }
 }
 
-impl<A: IntoTask> GatherSet for Vec<A> {
+impl<A: IntoChild> GatherSet for Vec<A> {
     type Children = Vec<Child<A::Value>>;
     type Values = Vec<A::Value>;
     type Outcomes = Vec<Result<A::Value, TaskError>>;
@@ -481,7 +588,7 @@ impl<A: IntoTask> GatherSet for Vec<A> {
         children
     }
 
-    fn tasks(children: &Self::Children) -> Vec<TaskRef> {
+    fn references(children: &Self::Children) -> Vec<ChildRef> {
         children.iter().map(|child| child.as_ref().clone()).collect()
     }
 
@@ -496,7 +603,7 @@ impl<A: IntoTask> GatherSet for Vec<A> {
 
 impl<A, T, E> TryGatherSet for Vec<A>
 where
-    A: IntoTask<Value = Result<T, E>>,
+    A: IntoChild<Value = Result<T, E>>,
     T: 'static,
     E: From<TaskError> + 'static,
 {
@@ -508,7 +615,7 @@ where
     }
 }
 
-impl<A: IntoTask, const N: usize> GatherSet for [A; N] {
+impl<A: IntoChild, const N: usize> GatherSet for [A; N] {
     type Children = Vec<Child<A::Value>>;
     type Values = [A::Value; N];
     type Outcomes = [Result<A::Value, TaskError>; N];
@@ -518,8 +625,8 @@ impl<A: IntoTask, const N: usize> GatherSet for [A; N] {
         Vec::from(self).start()
     }
 
-    fn tasks(children: &Self::Children) -> Vec<TaskRef> {
-        <Vec<A> as GatherSet>::tasks(children)
+    fn references(children: &Self::Children) -> Vec<ChildRef> {
+        <Vec<A> as GatherSet>::references(children)
     }
 
     fn values(children: &Self::Children) -> Result<Self::Values, TaskError> {
@@ -533,7 +640,7 @@ impl<A: IntoTask, const N: usize> GatherSet for [A; N] {
 
 impl<A, T, E, const N: usize> TryGatherSet for [A; N]
 where
-    A: IntoTask<Value = Result<T, E>>,
+    A: IntoChild<Value = Result<T, E>>,
     T: 'static,
     E: From<TaskError> + 'static,
 {
@@ -551,7 +658,7 @@ fn exactly<T, const N: usize>(values: Vec<T>) -> [T; N] {
 
 macro_rules! gather_tuple {
     ($($item:ident $value:ident $index:tt),+) => {
-        impl<$($item: IntoTask),+> GatherSet for ($($item,)+) {
+        impl<$($item: IntoChild),+> GatherSet for ($($item,)+) {
             type Children = ($(Child<$item::Value>,)+);
             type Values = ($($item::Value,)+);
             type Outcomes = ($(Result<$item::Value, TaskError>,)+);
@@ -561,7 +668,7 @@ macro_rules! gather_tuple {
                 ($(self.$index.into_child(),)+)
             }
 
-            fn tasks(children: &Self::Children) -> Vec<TaskRef> {
+            fn references(children: &Self::Children) -> Vec<ChildRef> {
                 vec![$(children.$index.as_ref().clone()),+]
             }
 
@@ -576,7 +683,7 @@ macro_rules! gather_tuple {
 
         impl<$($item, $value,)+ Error> TryGatherSet for ($($item,)+)
         where
-            $($item: IntoTask<Value = Result<$value, Error>>, $value: 'static,)+
+            $($item: IntoChild<Value = Result<$value, Error>>, $value: 'static,)+
             Error: From<TaskError> + 'static,
         {
             type Oks = ($($value,)+);
@@ -598,8 +705,7 @@ where
     T: 'static,
     E: From<TaskError> + 'static,
 {
-    let task = child.task();
-    if task.failed() || task.cancelled() { child.take_result()?.map(drop) } else { Ok(()) }
+    if child.failed() || child.cancelled() { child.take_result()?.map(drop) } else { Ok(()) }
 }
 
 gather_tuple!(A VA 0);

@@ -110,12 +110,12 @@ pub use ronde_context::{
     catch_cancelled, copy_context,
 };
 pub use ronde_loop::{
-    CallbackId, Deadlock, IntoTask, InvalidStateError, JobError, NoRunningLoopError, PanicError,
-    Promise, RemoteTask, RemoteTaskError, RescheduleError, RunError, SetResultError, Sleep,
-    StackEnd, SubmitError, Task, TaskBuilder, TaskError, TaskId, TaskRef, TaskStack, ThreadPool,
-    ThreadPoolBuilder, ThreadPoolError, Timeout, TimeoutError, UnobservedFailure, WithTimeout,
-    YieldNow, current_task, get_running_loop, run_coroutine_threadsafe, sleep, sleep_until,
-    timeout, timeout_at, wait_for, yield_now,
+    AsChild, CallbackId, Child, ChildRef, Deadlock, IntoChild, InvalidStateError, JobError,
+    NoRunningLoopError, PanicError, Promise, RemoteTask, RemoteTaskError, RescheduleError,
+    RunError, SetResultError, Sleep, StackEnd, SubmitError, Task, TaskBuilder, TaskError, TaskId,
+    TaskRef, TaskStack, ThreadPool, ThreadPoolBuilder, ThreadPoolError, Timeout, TimeoutError,
+    UnobservedFailure, WithTimeout, YieldNow, current_task, get_running_loop,
+    run_coroutine_threadsafe, sleep, sleep_until, timeout, timeout_at, wait_for, yield_now,
 };
 pub use ronde_macros::{main, test};
 pub use ronde_process::{create_subprocess_exec, create_subprocess_shell};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ronde_context::executor::ContextSlot;
 use ronde_context::{CancelledError, Context, Origin, copy_context};
 use ronde_loop::{
-    Child, Clock, EventLoop, ExceptionContext, Failure, IntoTask, LoopHandle, RunError, TaskRef,
+    Child, Clock, EventLoop, ExceptionContext, Failure, IntoChild, LoopHandle, RunError, TaskRef,
     UnobservedFailure,
 };
 
@@ -83,7 +83,7 @@ impl Runner {
     ///
     /// If `main` panics, with its payload.
     #[track_caller]
-    pub fn run<M: IntoTask>(&self, main: M) -> Result<M::Value, RunError> {
+    pub fn run<M: IntoChild>(&self, main: M) -> Result<M::Value, RunError> {
         self.check_can_run()?;
         let _current = self.event_loop.enter();
         let child = self.create(main);
@@ -93,14 +93,17 @@ impl Runner {
         } else {
             None
         };
-        let task = child.as_ref().clone();
-        self.set_main(Some(task.clone()));
+        // `None` for a promise, which has no context and counts no cancellations.
+        let task = child.task().cloned();
+        self.set_main(task.clone());
         let outcome = self.event_loop.run_until_complete(child);
         self.set_main(None);
         let interrupted = interrupt.as_ref().is_some_and(Interrupt::has_arrived);
         drop(interrupt);
         // What it has set is there in the next run.
-        self.context.replace(task.context());
+        if let Some(task) = &task {
+            self.context.replace(task.context());
+        }
         if let Some(failure) = self.take_failure() {
             return Err(RunError::UnobservedFailure(failure));
         }
@@ -108,7 +111,8 @@ impl Runner {
             // Whichever cancellation the task has ended with: if nobody else has asked for one, it is
             // because of Ctrl-C.
             Err(RunError::Cancelled(error))
-                if error.origin() == Origin::Interrupt || interrupted && task.uncancel() == 0 =>
+                if error.origin() == Origin::Interrupt
+                    || interrupted && task.is_none_or(|task| task.uncancel() == 0) =>
             {
                 Err(RunError::Interrupted)
             }
@@ -161,7 +165,7 @@ impl Runner {
 
     /// Makes a task of what is to be run, in the runner's context.
     #[track_caller]
-    fn create<M: IntoTask>(&self, main: M) -> Child<M::Value> {
+    fn create<M: IntoChild>(&self, main: M) -> Child<M::Value> {
         let _current = self.event_loop.enter();
         // Not in a closure, which would hide the caller's location.
         let context = ContextSlot::of(self.context.take());
@@ -173,7 +177,7 @@ impl Runner {
     }
 
     #[track_caller]
-    pub(crate) fn run_and_close<M: IntoTask>(&self, main: M) -> Result<M::Value, RunError> {
+    pub(crate) fn run_and_close<M: IntoChild>(&self, main: M) -> Result<M::Value, RunError> {
         self.check_can_run()?;
         let main = self.create(main);
         match catch_unwind(AssertUnwindSafe(|| self.run(main))) {

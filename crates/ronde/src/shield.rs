@@ -5,11 +5,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use ronde_loop::{Child, IntoTask, JoinPromise, Promise, Task, TaskError};
+use ronde_loop::{Child, ChildRef, IntoChild, JoinPromise, Promise, TaskError};
 
 use crate::watch::Watch;
 
-/// Waits for a task or a future without passing a cancellation on to it.
+/// Waits for a task, a promise or a future without passing a cancellation on to it.
 ///
 /// A future becomes a task, here and now. If the waiting task is cancelled, it is cancelled alright;
 /// the shielded one runs on. If it fails then, and nobody else looks, that is reported.
@@ -24,8 +24,8 @@ use crate::watch::Watch;
 ///
 /// # Cancel safety
 ///
-/// **Strict** for a `&Task`: wait again. For a future or a `Task` that was moved in, **data lost**:
-/// its result can no longer be had.
+/// **Strict** for a `&Task` or a `&Promise`: wait again. For what was moved in, **data lost**: its result
+/// can no longer be had.
 ///
 /// # In asyncio
 ///
@@ -48,9 +48,9 @@ use crate::watch::Watch;
 /// # Ok::<(), ronde::RunError>(())
 /// ```
 #[track_caller]
-pub fn shield<A: IntoTask>(awaitable: A) -> Shield<A::Value> {
+pub fn shield<A: IntoChild>(awaitable: A) -> Shield<A::Value> {
     let child = awaitable.into_child();
-    if child.task().done() {
+    if child.done() {
         return Shield { child, waiting: None };
     }
     let outer = Promise::<()>::new();
@@ -117,9 +117,76 @@ impl<T: 'static> Shield<T> {
         self.waiting.as_ref().is_some_and(|waiting| waiting.outer.cancelled())
     }
 
-    /// The task that is shielded.
-    pub fn task(&self) -> &Task<T> {
-        self.child.task()
+    /// What is shielded.
+    pub fn child(&self) -> &ChildRef {
+        &self.child
+    }
+
+    /// Makes a promise of it, of what `map` makes of the result.
+    ///
+    /// A promise can be awaited by several tasks, be given to `gather` or `wait`, and have done callbacks.
+    /// Cancelling it leaves what is shielded alone. If that is cancelled, so is the promise, and `map` is
+    /// not called.
+    ///
+    /// # In asyncio
+    ///
+    /// What `asyncio.shield` returns.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ronde::{create_task, shield};
+    ///
+    /// # ronde::run(async {
+    /// let task = create_task(async { 1 });
+    /// let outer = shield(&task).into_promise(|result| result.unwrap());
+    /// outer.cancel();
+    /// assert!((&outer).await.unwrap_err().is_cancelled());
+    /// assert_eq!(task.await.unwrap(), 1);
+    /// # })?;
+    /// # Ok::<(), ronde::RunError>(())
+    /// ```
+    pub fn into_promise<R: 'static>(
+        self,
+        map: impl FnOnce(Result<T, TaskError>) -> R + 'static,
+    ) -> Promise<R> {
+        let Self { child, waiting } = self;
+        let promise = Promise::new();
+        let cancelled = waiting.and_then(|waiting| waiting.outer.to_awaited().take_cancelled());
+        if let Some(error) = cancelled {
+            promise.set_cancelled(error);
+            return promise;
+        }
+        let reference = child.as_ref().clone();
+        let settle = {
+            let promise = promise.clone();
+            move || {
+                // If it was cancelled, what the child ended with is for somebody else to look at.
+                if !promise.done() {
+                    settle(&promise, child.take_result(), map);
+                }
+            }
+        };
+        if reference.done() {
+            settle();
+        } else {
+            reference.add_done_callback(move |_| settle());
+        }
+        promise
+    }
+}
+
+fn settle<T, R: 'static>(
+    promise: &Promise<R>,
+    result: Result<T, TaskError>,
+    map: impl FnOnce(Result<T, TaskError>) -> R,
+) {
+    match result {
+        Err(TaskError::Cancelled(error)) => {
+            promise.set_cancelled(error);
+        }
+        // It is pending: nobody else sets it.
+        result => drop(promise.set_result(map(result))),
     }
 }
 
@@ -138,12 +205,12 @@ impl<T: 'static> Future for Shield<T> {
 }
 
 impl<T: 'static> fmt::Debug for Shield<T> {
-    /// `<Shield pending task=<Task pending ...>>`, `<Shield cancelled>`
+    /// `<Shield pending child=<Task pending ...>>`, `<Shield cancelled>`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.cancelled() {
             return f.write_str("<Shield cancelled>");
         }
         let state = if self.done() { "finished" } else { "pending" };
-        write!(f, "<Shield {state} task={:?}>", self.child.as_ref())
+        write!(f, "<Shield {state} child={:?}>", self.child.as_ref())
     }
 }

@@ -1,4 +1,4 @@
-//! Waiting for some of several tasks.
+//! Waiting for some of several tasks and promises.
 
 use std::cell::Cell;
 use std::fmt;
@@ -8,18 +8,19 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ronde_loop::{JoinPromise, Promise, TaskRef, TimerHandle, get_running_loop};
+use ronde_loop::{AsChild, JoinPromise, Promise, TimerHandle, get_running_loop};
 
 use crate::watch::Watch;
 
-/// Waits for several tasks, until a condition is met or a time is up.
+/// Waits for several tasks or promises, until a condition is met or a time is up.
 ///
-/// `tasks` gives handles to tasks: `&Task<T>`s, `Task<T>`s, or [`TaskRef`]s. They come back in two
-/// lists, those that are done and those that aren't, each in the order they were given. Nothing is
+/// `children` gives handles to them, owned or borrowed: [`Task`](crate::Task)s,
+/// [`TaskRef`](crate::TaskRef)s, [`Promise`]s, or [`ChildRef`](crate::ChildRef)s where there are several
+/// kinds. They come back in two lists, those that are done and those that aren't, each in the order they were given. Nothing is
 /// cancelled, and no failure is raised.
 ///
 /// By default it waits until all are done; see [`return_when`](Wait::return_when) and
-/// [`timeout`](Wait::timeout). Without tasks it returns at once (asyncio has a `ValueError`).
+/// [`timeout`](Wait::timeout). Without any it returns at once (asyncio has a `ValueError`).
 ///
 /// # Panics
 ///
@@ -27,7 +28,7 @@ use crate::watch::Watch;
 ///
 /// # Cancel safety
 ///
-/// **Strict.** The tasks aren't touched.
+/// **Strict.** What is waited for isn't touched.
 ///
 /// # In asyncio
 ///
@@ -49,13 +50,13 @@ use crate::watch::Watch;
 /// # })?;
 /// # Ok::<(), ronde::RunError>(())
 /// ```
-pub fn wait<I>(tasks: I) -> Wait<I::Item>
+pub fn wait<I>(children: I) -> Wait<I::Item>
 where
     I: IntoIterator,
-    I::Item: AsRef<TaskRef>,
+    I::Item: AsChild,
 {
     Wait {
-        tasks: tasks.into_iter().collect(),
+        children: children.into_iter().collect(),
         return_when: ReturnWhen::default(),
         timeout: None,
         state: State::Created,
@@ -76,7 +77,7 @@ pub enum ReturnWhen {
     AllCompleted,
 }
 
-/// The tasks that [`wait`] was given.
+/// What [`wait`] was given.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Waited<R> {
@@ -89,7 +90,7 @@ pub struct Waited<R> {
 /// The future of [`wait`].
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct Wait<R> {
-    tasks: Vec<R>,
+    children: Vec<R>,
     return_when: ReturnWhen,
     timeout: Option<Duration>,
     state: State,
@@ -101,7 +102,7 @@ enum State {
     Done,
 }
 
-impl<R: AsRef<TaskRef>> Wait<R> {
+impl<R: AsChild> Wait<R> {
     /// When to return. Default: when all are done.
     pub fn return_when(mut self, condition: ReturnWhen) -> Self {
         self.return_when = condition;
@@ -118,14 +119,14 @@ impl<R: AsRef<TaskRef>> Wait<R> {
     fn start(&self) -> State {
         let condition = self.return_when;
         let released = Promise::<()>::new();
-        let left = Rc::new(Cell::new(self.tasks.len()));
+        let left = Rc::new(Cell::new(self.children.len()));
         let watch = {
             let released = released.clone();
-            Watch::start(self.tasks.iter().map(|task| task.as_ref().clone()), move |_, task| {
+            Watch::start(self.children.iter().map(AsChild::as_child), move |_, child| {
                 left.set(left.get() - 1);
                 let enough = match condition {
                     ReturnWhen::FirstCompleted => true,
-                    ReturnWhen::FirstException => left.get() == 0 || task.failed(),
+                    ReturnWhen::FirstException => left.get() == 0 || child.failed(),
                     ReturnWhen::AllCompleted => left.get() == 0,
                 };
                 if enough {
@@ -152,7 +153,7 @@ fn release(promise: &Promise<()>) {
 
 impl<R> Unpin for Wait<R> {}
 
-impl<R: AsRef<TaskRef>> Future for Wait<R> {
+impl<R: AsChild> Future for Wait<R> {
     type Output = Waited<R>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Waited<R>> {
@@ -165,8 +166,8 @@ impl<R: AsRef<TaskRef>> Future for Wait<R> {
         let Poll::Ready(released) = Pin::new(join).poll(cx) else { return Poll::Pending };
         debug_assert!(released.is_ok());
         self.end();
-        let tasks = std::mem::take(&mut self.tasks);
-        let (done, pending) = tasks.into_iter().partition(|task| task.as_ref().done());
+        let children = std::mem::take(&mut self.children);
+        let (done, pending) = children.into_iter().partition(|child| child.as_child().done());
         Poll::Ready(Waited { done, pending })
     }
 }
@@ -186,11 +187,11 @@ impl<R> Drop for Wait<R> {
     }
 }
 
-impl<R: AsRef<TaskRef>> fmt::Debug for Wait<R> {
+impl<R: AsChild> fmt::Debug for Wait<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tasks: Vec<_> = self.tasks.iter().map(AsRef::as_ref).collect();
+        let children: Vec<_> = self.children.iter().map(AsChild::as_child).collect();
         f.debug_struct("Wait")
-            .field("tasks", &tasks)
+            .field("children", &children)
             .field("return_when", &self.return_when)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()

@@ -34,6 +34,15 @@ impl<T: 'static> Awaited for Record<T> {
         self.header.request(error);
     }
 
+    fn count_scope(&self, cancelled: bool) {
+        let cancelling = &self.header.cancelling;
+        cancelling.set(match cancelled {
+            true => cancelling.get().saturating_add(1),
+            // `uncancel` may have counted it down already.
+            false => cancelling.get().saturating_sub(1),
+        });
+    }
+
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<Task '{}'>", self.header.name())
     }

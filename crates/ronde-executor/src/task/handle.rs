@@ -133,10 +133,6 @@ impl<T: 'static> Task<T> {
     pub(super) fn record(&self) -> &Rc<Record<T>> {
         &self.record
     }
-
-    pub(crate) fn share(&self) -> Self {
-        Self { record: self.record.clone(), untyped: self.untyped.clone() }
-    }
 }
 
 impl<T> Deref for Task<T> {

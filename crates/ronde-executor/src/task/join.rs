@@ -16,14 +16,18 @@ use crate::listeners::{CallbackId, listen};
 
 /// A place among those who wait for a task.
 #[derive(Default)]
-pub(super) struct Waiter {
+pub(crate) struct Waiter {
     place: Option<CallbackId>,
     awaits_itself: bool,
 }
 
 impl Waiter {
+    pub(crate) fn place(&mut self) -> &mut Option<CallbackId> {
+        &mut self.place
+    }
+
     /// Waits until the task is done. Awaiting a task that is done doesn't suspend.
-    pub(super) fn poll(
+    pub(crate) fn poll(
         &mut self,
         task: &TaskRef,
         cx: &mut Context<'_>,
@@ -53,7 +57,7 @@ impl Waiter {
         Poll::Pending
     }
 
-    pub(super) fn forget(&mut self, task: &TaskRef) {
+    pub(crate) fn forget(&mut self, task: &TaskRef) {
         if let Some(place) = self.place.take() {
             let removed = task.header().listeners.borrow_mut().remove(place);
             drop(removed);

@@ -16,7 +16,6 @@ mod builder;
 mod cancel;
 mod coroutine;
 mod handle;
-mod into_task;
 mod join;
 mod record;
 mod reference;
@@ -24,7 +23,7 @@ mod stack;
 
 pub use builder::TaskBuilder;
 pub use handle::Task;
-pub use into_task::{Child, IntoTask};
+pub(crate) use join::Waiter;
 pub use join::{Join, JoinRef, JoinTask};
 pub use reference::{TaskId, TaskRef};
 pub use stack::{StackEnd, TaskStack};

@@ -104,6 +104,8 @@ impl TaskRef {
 
     /// How many cancellations have been asked for and not taken back with
     /// [`uncancel`](Self::uncancel).
+    ///
+    /// A timeout that is up and a group that cancels its body count as one each, until they are over.
     pub fn cancelling(&self) -> u32 {
         self.header().cancelling.get()
     }

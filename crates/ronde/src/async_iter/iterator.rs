@@ -274,7 +274,7 @@ impl<I: AsyncIterator> AsyncIterator for &mut I {
 }
 
 impl<T: 'static> AsyncIterator for AsCompleted<T> {
-    type Item = ronde_loop::Task<T>;
+    type Item = ronde_loop::Child<T>;
 
     async fn next(&mut self) -> Option<Self::Item> {
         AsCompleted::next(self).await

@@ -15,11 +15,11 @@ use std::io;
 use std::rc::Rc;
 
 use ronde_context::{CancelledError, Origin};
-use ronde_loop::{LoopHandle, TaskRef};
+use ronde_loop::{ChildRef, LoopHandle};
 
 pub(crate) use platform::end_program;
 
-/// While it lives, Ctrl-C cancels a task.
+/// While it lives, Ctrl-C cancels what is run.
 pub(crate) struct Interrupt {
     has_arrived: Rc<Cell<bool>>,
     _watch: platform::Watch,
@@ -28,7 +28,7 @@ pub(crate) struct Interrupt {
 impl Interrupt {
     /// Gives `None` where Ctrl-C is not ours to take: off the main thread, as under a test harness,
     /// and when another loop has it.
-    pub(crate) fn watch(event_loop: &LoopHandle, task: TaskRef) -> io::Result<Option<Self>> {
+    pub(crate) fn watch(event_loop: &LoopHandle, main: ChildRef) -> io::Result<Option<Self>> {
         if std::thread::current().name() != Some("main") {
             return Ok(None);
         }
@@ -36,7 +36,7 @@ impl Interrupt {
         let arrived = has_arrived.clone();
         let cancel = move || {
             arrived.set(true);
-            task.cancel_with(CancelledError::default().with_origin(Origin::Interrupt));
+            main.cancel_with(CancelledError::default().with_origin(Origin::Interrupt));
         };
         let watch = platform::Watch::start(event_loop, cancel)?;
         Ok(watch.map(|watch| Self { has_arrived, _watch: watch }))

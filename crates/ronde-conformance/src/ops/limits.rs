@@ -1,12 +1,13 @@
 //! Time limits.
 
+use std::future::Future;
+
 use ronde::{Timeout, wait_for};
 
 use super::duration;
 use crate::interp::{Activation, Run, Stop, catch, coroutine};
 use crate::parse::{Item, Stmt};
-use crate::runtime::Thing;
-use crate::value::{Exc, Value};
+use crate::value::{Exc, Outcome, Value};
 
 impl Activation<'_> {
     pub(crate) async fn timeout(&self, ms: Option<u64>, body: &[Stmt]) -> Run {
@@ -28,25 +29,25 @@ impl Activation<'_> {
         run
     }
 
-    /// As Python 3.11 does, a coroutine becomes a task, unless there is no limit.
+    /// As Python 3.12 and later do, a coroutine is awaited in the calling task.
     pub(crate) async fn wait_for(&self, item: &Item, ms: Option<u64>) -> Run {
-        let thing = match (item, ms) {
-            (Item::Coro(coro), None) => {
-                return self.op("wait_for", coroutine(self.rt.clone(), coro.clone())).await;
-            }
-            (Item::Coro(coro), Some(_)) => Thing::Task(self.rt.create_task(coro, None)),
-            (Item::Var(var), _) => match self.get(var) {
-                Some(thing) => thing,
+        match item {
+            Item::Coro(coro) => self.limited(ms, coroutine(self.rt.clone(), coro.clone())).await,
+            Item::Var(var) => match self.get(var) {
+                Some(thing) => self.limited(ms, thing.wait()).await,
                 None => {
                     self.line("wait_for unset");
-                    return Ok(());
+                    Ok(())
                 }
             },
-        };
+        }
+    }
+
+    async fn limited(&self, ms: Option<u64>, body: impl Future<Output = Outcome>) -> Run {
         let operation = async {
             match ms {
-                None => thing.wait().await,
-                Some(ms) => wait_for(thing.wait(), duration(ms)).await.unwrap_or(Err(Exc::Timeout)),
+                None => body.await,
+                Some(ms) => wait_for(body, duration(ms)).await.unwrap_or(Err(Exc::Timeout)),
             }
         };
         self.op("wait_for", operation).await

@@ -1,23 +1,23 @@
 //! What the coroutines of one program share.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use ronde::low_level::{Child, Handle, LoopHandle, TimerHandle};
-use ronde::{CallbackId, IntoTask, Promise, Task, TaskId, TaskRef, current_task};
+use ronde::low_level::{Handle, LoopHandle, TimerHandle};
+use ronde::{AsChild, CallbackId, Child, ChildRef, IntoChild, Promise, Task, TaskId, current_task};
 
 use crate::interp;
-use crate::ops::{Generator, Kept, Primitives};
+use crate::ops::{Generator, Primitives};
 use crate::parse::Code;
 use crate::trace::Trace;
 use crate::value::{Exc, Outcome};
 
 pub(crate) struct Runtime {
-    pub(crate) code: Code,
+    pub(crate) code: Rc<Code>,
     pub(crate) event_loop: LoopHandle,
     pub(crate) trace: Trace,
     pub(crate) primitives: Primitives,
@@ -25,12 +25,10 @@ pub(crate) struct Runtime {
     pub(crate) tasks: RefCell<Vec<Rc<TaskVar>>>,
     /// Those whose names begin with `$`.
     pub(crate) slots: Variables,
-    /// Every plain future.
+    /// Every future that has a label, in order.
     futures: RefCell<Vec<Promise<Outcome>>>,
     /// Those generators that were left open.
     pub(crate) generators: RefCell<Vec<Generator>>,
-    /// How many futures have a label.
-    labels: Cell<u32>,
     globals: RefCell<HashMap<String, i64>>,
 }
 
@@ -45,9 +43,8 @@ pub(crate) struct Variables {
 #[derive(Clone)]
 pub(crate) enum Thing {
     Task(Rc<TaskVar>),
+    /// A plain future, or a `gather` or `shield` that was not awaited on the spot.
     Future(Rc<FutureVar>),
-    /// A `gather` or `shield` that was not awaited on the spot.
-    Kept(Rc<Kept>),
 }
 
 pub(crate) struct TaskVar {
@@ -61,23 +58,6 @@ pub(crate) struct FutureVar {
     pub(crate) callbacks: DoneCallbacks,
 }
 
-/// A task to be given to something like `gather`.
-pub(crate) struct Shared(pub(crate) Rc<TaskVar>);
-
-impl IntoTask for Shared {
-    type Value = Outcome;
-
-    fn into_child(self) -> Child<Outcome> {
-        (&self.0.task).into_child()
-    }
-}
-
-impl AsRef<TaskRef> for Shared {
-    fn as_ref(&self) -> &TaskRef {
-        &self.0.task
-    }
-}
-
 /// The done callbacks that were registered, by message.
 pub(crate) type DoneCallbacks = RefCell<Vec<(String, CallbackId)>>;
 
@@ -88,7 +68,7 @@ pub(crate) enum AnyHandle {
 }
 
 impl Runtime {
-    pub(crate) fn new(code: Code, event_loop: LoopHandle, trace: Trace) -> Rc<Self> {
+    pub(crate) fn new(code: Rc<Code>, event_loop: LoopHandle, trace: Trace) -> Rc<Self> {
         Rc::new(Self {
             primitives: Primitives::new(&code.decl),
             code,
@@ -98,7 +78,6 @@ impl Runtime {
             slots: Variables::default(),
             futures: RefCell::default(),
             generators: RefCell::default(),
-            labels: Cell::new(0),
             globals: RefCell::default(),
         })
     }
@@ -139,17 +118,11 @@ impl Runtime {
         outcome.map_err(Exc::from).and_then(|outcome| outcome).expect_err("it has failed")
     }
 
-    /// The label of the next future.
-    pub(crate) fn next_label(&self) -> String {
-        self.labels.set(self.labels.get() + 1);
-        format!("F{}", self.labels.get())
-    }
-
-    /// Makes a plain future.
-    pub(crate) fn create_future(&self) -> Thing {
-        let promise = Promise::new();
-        self.futures.borrow_mut().push(promise.clone());
-        let label = self.next_label();
+    /// Gives a future its label.
+    pub(crate) fn label_future(&self, promise: Promise<Outcome>) -> Thing {
+        let mut futures = self.futures.borrow_mut();
+        futures.push(promise.clone());
+        let label = format!("F{}", futures.len());
         Thing::Future(Rc::new(FutureVar { promise, label, callbacks: RefCell::default() }))
     }
 
@@ -198,12 +171,33 @@ impl Variables {
     }
 }
 
+/// To be given to something like `gather`.
+impl IntoChild for Thing {
+    type Value = Outcome;
+
+    fn into_child(self) -> Child<Outcome> {
+        match &self {
+            Thing::Task(var) => (&var.task).into_child(),
+            Thing::Future(var) => (&var.promise).into_child(),
+        }
+    }
+}
+
+/// To be given to `wait`.
+impl AsChild for Thing {
+    fn as_child(&self) -> ChildRef {
+        match self {
+            Thing::Task(var) => var.task.as_child(),
+            Thing::Future(var) => var.promise.as_child(),
+        }
+    }
+}
+
 impl Thing {
     pub(crate) fn name(&self) -> String {
         match self {
             Thing::Task(var) => var.task.name().to_string(),
             Thing::Future(var) => var.label.clone(),
-            Thing::Kept(kept) => kept.label.clone(),
         }
     }
 
@@ -211,7 +205,6 @@ impl Thing {
         match self {
             Thing::Task(var) => var.task.done(),
             Thing::Future(var) => var.promise.done(),
-            Thing::Kept(kept) => kept.done(),
         }
     }
 
@@ -219,7 +212,6 @@ impl Thing {
         match self {
             Thing::Task(var) => var.task.cancelled(),
             Thing::Future(var) => var.promise.cancelled(),
-            Thing::Kept(kept) => kept.cancelled(),
         }
     }
 
@@ -229,7 +221,6 @@ impl Thing {
             (Thing::Task(var), Some(message)) => var.task.cancel_msg(message),
             (Thing::Future(var), None) => var.promise.cancel(),
             (Thing::Future(var), Some(message)) => var.promise.cancel_msg(message),
-            (Thing::Kept(kept), _) => kept.cancel(),
         }
     }
 
@@ -238,7 +229,6 @@ impl Thing {
         match self {
             Thing::Task(var) => var.task.result()?,
             Thing::Future(var) => var.promise.result()?,
-            Thing::Kept(_) => unsupported(),
         }
     }
 
@@ -247,7 +237,6 @@ impl Thing {
         match self {
             Thing::Task(var) => (&var.task).await?,
             Thing::Future(var) => (&var.promise).await?,
-            Thing::Kept(kept) => kept.wait().await,
         }
     }
 
@@ -263,7 +252,6 @@ impl Thing {
         match self {
             Thing::Task(var) => &var.callbacks,
             Thing::Future(var) => &var.callbacks,
-            Thing::Kept(_) => unsupported(),
         }
     }
 
@@ -271,7 +259,6 @@ impl Thing {
         match self {
             Thing::Task(var) => var.task.add_done_callback(|_| callback()),
             Thing::Future(var) => var.promise.add_done_callback(|_| callback()),
-            Thing::Kept(_) => unsupported(),
         }
     }
 
@@ -279,7 +266,6 @@ impl Thing {
         match self {
             Thing::Task(var) => var.task.remove_done_callback(id),
             Thing::Future(var) => var.promise.remove_done_callback(id),
-            Thing::Kept(_) => unsupported(),
         }
     }
 }
@@ -291,8 +277,4 @@ impl AnyHandle {
             AnyHandle::Later(handle) => handle.cancel(),
         }
     }
-}
-
-fn unsupported() -> ! {
-    unreachable!("`unsupported` sorts such programs out")
 }

@@ -35,13 +35,13 @@ impl Activation<'_> {
             Stmt::Cancelling { var } => {
                 return self.query("cancelling", var, |x| match x {
                     Thing::Task(var) => Ok(Some(var.task.cancelling().into())),
-                    Thing::Future(_) | Thing::Kept(_) => Ok(None),
+                    Thing::Future(_) => Ok(None),
                 });
             }
             Stmt::Uncancel { var } => {
                 return self.query("uncancel", var, |x| match x {
                     Thing::Task(var) => Ok(Some(var.task.uncancel().into())),
-                    Thing::Future(_) | Thing::Kept(_) => Ok(None),
+                    Thing::Future(_) => Ok(None),
                 });
             }
             Stmt::NewFuture { var } => self.new_future(var),
@@ -82,7 +82,7 @@ impl Activation<'_> {
     }
 
     fn new_future(&self, var: &str) {
-        let future = self.rt.create_future();
+        let future = self.rt.label_future(Promise::new());
         self.line(&format!("new_future {var} {}", future.name()));
         self.table(var).set(var, future);
     }
@@ -154,7 +154,6 @@ impl Activation<'_> {
             Some(Thing::Task(_)) => Err(Exc::RuntimeError),
             Some(Thing::Future(var)) if set(&var.promise) => Ok(Value::Ok),
             Some(Thing::Future(_)) => Err(Exc::InvalidState),
-            Some(Thing::Kept(_)) => unreachable!("`unsupported` sorts such programs out"),
         };
         self.report(&label, result)
     }

@@ -8,7 +8,7 @@ use ronde::{RunError, gather_all};
 
 use crate::ops::Generator;
 use crate::parse::Program;
-use crate::runtime::{Runtime, Shared, TaskVar, Thing};
+use crate::runtime::{Runtime, TaskVar, Thing};
 use crate::trace::{Trace, names};
 use crate::value::{Value, shown};
 
@@ -16,16 +16,15 @@ use crate::value::{Value, shown};
 ///
 /// # Panics
 ///
-/// If the program is malformed, or uses what is [`unsupported`](crate::unsupported).
+/// If the program refers to what it doesn't have, as to a coroutine or a lock.
 pub fn run(program: &Program) -> Vec<String> {
-    let code = program.code().unwrap_or_else(|error| panic!("{error}"));
     let clock = SimulatedClock::new();
     let event_loop = EventLoop::builder()
         .clock(clock.clone())
         .random_seed(0)
         .build()
         .expect("the system has a descriptor left");
-    let rt = Runtime::new(code, event_loop.handle(), Trace::new(clock));
+    let rt = Runtime::new(program.code.clone(), event_loop.handle(), Trace::new(clock));
     report_callback_errors(&rt);
 
     match play(&rt, &event_loop) {
@@ -75,7 +74,7 @@ fn close_generators(rt: &Rc<Runtime>, event_loop: &EventLoop) -> Result<(), RunE
     let task = event_loop.create_task(async move {
         let close = |mut generator: Generator| {
             let task = gathering.event_loop.create_task(async move { generator.close().await });
-            Shared(gathering.label(task, None))
+            Thing::Task(gathering.label(task, None))
         };
         let closing: Vec<_> = open.into_iter().map(close).collect();
         let _outcomes = gather_all(closing).return_exceptions().await;

@@ -1,15 +1,17 @@
 //! Operations on several tasks.
 
+use std::collections::HashSet;
 use std::future::Future;
-use std::rc::Rc;
 
-use ronde::{ReturnWhen, as_completed, gather_all, shield, try_gather_all, wait};
+use ronde::{
+    AsChild, Child, Promise, ReturnWhen, TaskError, as_completed, gather_all, shield,
+    try_gather_all, wait,
+};
 
 use super::duration;
-use super::kept::Kept;
 use crate::interp::{Activation, Run};
 use crate::parse::{Item, When};
-use crate::runtime::{Shared, TaskVar, Thing};
+use crate::runtime::Thing;
 use crate::trace::names;
 use crate::value::{Exc, Outcome, Value};
 
@@ -20,17 +22,23 @@ impl Activation<'_> {
         return_exceptions: bool,
         into: Option<&str>,
     ) -> Run {
-        let tasks = self.items(items).into_iter().map(Shared);
+        let things = self.items(items);
         if return_exceptions {
-            let gather = gather_all(tasks).return_exceptions();
+            let gather = gather_all(things).return_exceptions();
             match into {
-                Some(var) => self.keep_future("gather", var, Kept::outcomes(gather)),
+                Some(var) => {
+                    let result = |result: Result<_, TaskError>| Ok(outcomes(result?));
+                    self.keep_future("gather", var, gather.into_promise(result));
+                }
                 None => self.op("gather", async { Ok(outcomes(gather.await)) }).await?,
             }
         } else {
-            let gather = try_gather_all(tasks);
+            let gather = try_gather_all(things);
             match into {
-                Some(var) => self.keep_future("gather", var, Kept::gather(gather)),
+                Some(var) => {
+                    let result = |result: Result<_, Exc>| result.map(Value::List);
+                    self.keep_future("gather", var, gather.into_promise(result));
+                }
                 None => self.op("gather", gather).await?,
             }
         }
@@ -38,13 +46,13 @@ impl Activation<'_> {
     }
 
     pub(crate) async fn wait(&self, vars: &[String], ms: Option<u64>, when: When) -> Run {
-        let mut tasks = self.tasks(vars.iter().filter_map(|var| self.get(var)));
-        without_duplicates(&mut tasks);
-        if tasks.is_empty() {
+        let mut things: Vec<_> = vars.iter().filter_map(|var| self.get(var)).collect();
+        without_duplicates(&mut things);
+        if things.is_empty() {
             self.line("wait unset");
             return Ok(());
         }
-        let mut wait = wait(tasks.into_iter().map(Shared)).return_when(match when {
+        let mut wait = wait(things).return_when(match when {
             When::AllCompleted => ReturnWhen::AllCompleted,
             When::FirstCompleted => ReturnWhen::FirstCompleted,
             When::FirstException => ReturnWhen::FirstException,
@@ -52,8 +60,7 @@ impl Activation<'_> {
         if let Some(ms) = ms {
             wait = wait.timeout(duration(ms));
         }
-        let names =
-            |tasks: Vec<Shared>| names(tasks.iter().map(|var| var.0.task.name().to_string()));
+        let names = |things: Vec<Thing>| names(things.iter().map(Thing::name));
         let operation = async {
             let waited = wait.await;
             let (done, pending) = (names(waited.done), names(waited.pending));
@@ -63,33 +70,32 @@ impl Activation<'_> {
     }
 
     pub(crate) async fn shield(&self, item: &Item, into: Option<&str>) -> Run {
-        let Some(task) = self.items(std::slice::from_ref(item)).pop() else {
+        let Some(thing) = self.items(std::slice::from_ref(item)).pop() else {
             self.line("shield unset");
             return Ok(());
         };
         match into {
             None => {
-                let shielded = shield(Shared(task));
+                let shielded = shield(thing);
                 self.op("shield", async { shielded.await? }).await
             }
-            Some(var) if task.task.done() => {
+            Some(var) if thing.done() => {
                 // There is nothing to shield: it is the task itself.
-                self.line(&format!("shield {var} {}", task.task.name()));
-                self.table(var).set(var, Thing::Task(task));
+                self.line(&format!("shield {var} {}", thing.name()));
+                self.table(var).set(var, thing);
                 Ok(())
             }
             Some(var) => {
-                let shielded = shield(Shared(task));
-                self.keep_future("shield", var, Kept::shield(shielded));
+                self.keep_future("shield", var, shield(thing).into_promise(|result| result?));
                 Ok(())
             }
         }
     }
 
     pub(crate) async fn as_completed(&self, items: &[Item], ms: Option<u64>) -> Run {
-        let mut tasks = self.items(items);
-        without_duplicates(&mut tasks);
-        let mut finished = as_completed(tasks.into_iter().map(Shared));
+        let mut things = self.items(items);
+        without_duplicates(&mut things);
+        let mut finished = as_completed(things);
         let Some(ms) = ms else {
             while self.completed(async { Ok(finished.next().await) }).await? {}
             return Ok(());
@@ -102,11 +108,11 @@ impl Activation<'_> {
     /// One round of `as_completed`. An error of the user's doesn't end it.
     async fn completed(
         &self,
-        next: impl Future<Output = Result<Option<ronde::Task<Outcome>>, Exc>>,
+        next: impl Future<Output = Result<Option<Child<Outcome>>, Exc>>,
     ) -> Result<bool, crate::interp::Stop> {
         let operation = async {
             match next.await? {
-                Some(task) => task.result()?,
+                Some(child) => child.take_result()?,
                 None => Ok(Value::Text("end".to_owned())),
             }
         };
@@ -118,32 +124,25 @@ impl Activation<'_> {
     }
 
     /// Starts the coroutines among `items`; what isn't set is left out.
-    fn items(&self, items: &[Item]) -> Vec<Rc<TaskVar>> {
+    fn items(&self, items: &[Item]) -> Vec<Thing> {
         let things = items.iter().filter_map(|item| match item {
             Item::Coro(coro) => Some(Thing::Task(self.rt.create_task(coro, None))),
             Item::Var(var) => self.get(var),
         });
-        self.tasks(things)
+        things.collect()
     }
 
-    fn tasks(&self, things: impl Iterator<Item = Thing>) -> Vec<Rc<TaskVar>> {
-        let task = |thing| match thing {
-            Thing::Task(task) => task,
-            Thing::Future(_) | Thing::Kept(_) => unreachable!("`unsupported` sorts futures out"),
-        };
-        things.map(task).collect()
-    }
-
-    fn keep_future(&self, what: &str, var: &str, kept: Kept) {
-        let kept = kept.labelled(self.rt.next_label());
-        self.line(&format!("{what} {var} {}", kept.label));
-        self.table(var).set(var, Thing::Kept(Rc::new(kept)));
+    /// Keeps the future of a `gather` or `shield` in a variable, to be awaited later.
+    fn keep_future(&self, what: &str, var: &str, promise: Promise<Outcome>) {
+        let future = self.rt.label_future(promise);
+        self.line(&format!("{what} {var} {}", future.name()));
+        self.table(var).set(var, future);
     }
 }
 
 /// What a `gather` that returns exceptions gives.
-pub(super) fn outcomes(outcomes: Vec<Result<Outcome, ronde::TaskError>>) -> Value {
-    let value = |outcome: Result<Outcome, ronde::TaskError>| match outcome {
+fn outcomes(outcomes: Vec<Result<Outcome, TaskError>>) -> Value {
+    let value = |outcome: Result<Outcome, TaskError>| match outcome {
         Ok(Ok(value)) => value,
         Ok(Err(error)) => Value::Exc(error),
         Err(error) => Value::Exc(error.into()),
@@ -151,12 +150,7 @@ pub(super) fn outcomes(outcomes: Vec<Result<Outcome, ronde::TaskError>>) -> Valu
     Value::List(outcomes.into_iter().map(value).collect())
 }
 
-fn without_duplicates(tasks: &mut Vec<Rc<TaskVar>>) {
-    let mut seen = Vec::new();
-    tasks.retain(|var| {
-        let id = var.task.id();
-        let new = !seen.contains(&id);
-        seen.push(id);
-        new
-    });
+fn without_duplicates(things: &mut Vec<Thing>) {
+    let mut seen = HashSet::new();
+    things.retain(|thing| seen.insert(thing.as_child()));
 }

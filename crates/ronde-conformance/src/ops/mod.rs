@@ -4,7 +4,6 @@ mod callbacks;
 mod composites;
 mod generators;
 mod groups;
-mod kept;
 mod limits;
 mod managers;
 mod plain;
@@ -13,7 +12,6 @@ mod primitives;
 use std::time::Duration;
 
 pub(crate) use generators::Generator;
-pub(crate) use kept::Kept;
 pub(crate) use primitives::Primitives;
 
 /// The language counts time in milliseconds.

@@ -1,78 +1,15 @@
 //! Programs, as they are read from JSON.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
 use serde::Deserialize;
 
-/// What takes tasks, and in asyncio plain futures too.
-const TAKE_TASKS: &[&str] = &["gather", "wait", "shield", "as_completed"];
-
-/// What can be done with a `gather` or a `shield` that is kept in a variable. They are futures of
-/// their own types here, and no promises.
-const TAKE_KEPT: &[&str] = &["await", "cancel", "done", "cancelled", "cancelling", "uncancel"];
-
-/// What `program` needs and ronde, or this interpreter, doesn't have.
-pub fn unsupported(program: &Program) -> Option<&'static str> {
-    let mut statements = Vec::new();
-    collect_statements(&program.source, &mut statements);
-
-    let names = |key: &str, operations: &[&str]| -> HashSet<&str> {
-        let statements = statements.iter().filter(|fields| is_one(fields, operations));
-        statements.filter_map(|fields| fields.get(key)?.as_str()).collect()
-    };
-    let kept = names("into", &["gather", "shield"]);
-    let futures = names("var", &["new_future"]);
-    for fields in &statements {
-        let mut used = used_variables(fields);
-        if is_one(fields, TAKE_TASKS) && used.any(|name| futures.contains(name)) {
-            return Some("operations on tasks that take promises");
-        }
-        let mut used = used_variables(fields);
-        if !is_one(fields, TAKE_KEPT) && used.any(|name| kept.contains(name)) {
-            return Some("more to do with a `gather` or `shield` than to await and cancel it");
-        }
-    }
-    None
-}
-
-type Fields = serde_json::Map<String, serde_json::Value>;
-
-fn collect_statements<'a>(json: &'a serde_json::Value, found: &mut Vec<&'a Fields>) {
-    match json {
-        serde_json::Value::Object(fields) => {
-            if fields.contains_key("op") {
-                found.push(fields);
-            }
-            fields.values().for_each(|field| collect_statements(field, found));
-        }
-        serde_json::Value::Array(items) => {
-            items.iter().for_each(|item| collect_statements(item, found));
-        }
-        _ => {}
-    }
-}
-
-fn is_one(fields: &Fields, operations: &[&str]) -> bool {
-    fields["op"].as_str().is_some_and(|op| operations.contains(&op))
-}
-
-/// The names of the variables that a statement looks at.
-fn used_variables(fields: &Fields) -> impl Iterator<Item = &str> {
-    let sets = is_one(fields, &["new_future", "spawn"]);
-    let one = fields.get("var").filter(|_| !sets).into_iter();
-    let listed = fields.get("vars").and_then(|vars| vars.as_array()).into_iter().flatten();
-    let items = fields.get("items").and_then(|items| items.as_array()).into_iter().flatten();
-    one.chain(listed)
-        .chain(items.filter_map(|item| item.get("var")))
-        .filter_map(|name| name.as_str())
-}
-
-/// A program that has been read. Only one that is not [`unsupported`] can be run.
-#[derive(Debug)]
+/// A program that has been read.
+#[derive(Clone, Debug)]
 pub struct Program {
-    source: serde_json::Value,
+    pub(crate) code: Rc<Code>,
 }
 
 /// The text is no program.
@@ -86,15 +23,10 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// [`ParseError`] if the text isn't JSON. Its statements are looked at when it is run.
+    /// [`ParseError`] if the text isn't JSON, or has a statement that the language doesn't know.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        let source = serde_json::from_str(text).map_err(|source| ParseError { source })?;
-        Ok(Self { source })
-    }
-
-    /// The program's statements.
-    pub(crate) fn code(&self) -> Result<Code, ParseError> {
-        Code::deserialize(&self.source).map_err(|source| ParseError { source })
+        let code = serde_json::from_str(text).map_err(|source| ParseError { source })?;
+        Ok(Self { code: Rc::new(code) })
     }
 }
 

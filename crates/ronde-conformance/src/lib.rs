@@ -17,13 +17,15 @@
 //!
 //! # Inside
 //!
-//! - `parse` reads a program, and knows what the interpreter can't do yet.
+//! - `parse` reads a program.
 //! - `value` has what coroutines return and raise, `trace` the lines.
 //! - `runtime` is what a program's coroutines share: tasks, slots, globals.
 //! - `interp` runs bodies, and maps Python's exceptions: all are carried in `Result`s, but for a
 //!   cancellation, which is raised as ronde raises it, by dropping frames up to the nearest handler.
 //! - `ops` has the operations, a file per kind.
 //! - `run` starts the program and ends it as `asyncio.run` does.
+//! - `play` runs it on a thread that may hang or panic; `check` compares folders of programs with the
+//!   traces beside them.
 //!
 //! # Elsewhere
 //!
@@ -31,13 +33,17 @@
 
 #![forbid(unsafe_code)]
 
+mod check;
 mod interp;
 mod ops;
 mod parse;
+mod play;
 mod run;
 mod runtime;
 mod trace;
 mod value;
 
-pub use parse::{ParseError, Program, unsupported};
+pub use check::{Folder, Problem, check, programs};
+pub use parse::{ParseError, Program};
+pub use play::{Played, Player};
 pub use run::run;

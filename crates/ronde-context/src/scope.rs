@@ -377,7 +377,11 @@ impl<F: Future> Future for Scoped<F> {
 
         let waited = shared.waiting.take();
         let one_more_poll = shared.one_more_poll.take() && shared.made().is_some();
-        // A cancellation of the whole task that is being delivered goes first.
+        // A cancellation from further out that is being delivered goes first. What was asked for here
+        // before it arrived is one with it, as several calls of a task's `cancel` are.
+        if registers::armed_for_innermost() {
+            shared.request.take();
+        }
         let wait = registers::anything_armed() || one_more_poll;
         let due = if wait { None } else { shared.due(waited.as_ref()) };
         let mut step = shared.poll_body(this.handler, this.body.as_mut(), due, cx);

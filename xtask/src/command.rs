@@ -60,9 +60,15 @@ impl Shown {
         }
     }
 
-    /// Runs it, its output going where ours goes.
+    /// Runs it, its output going where ours goes, and shows the command before.
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let shown = self.print();
+        self.print();
+        self.run_silently()
+    }
+
+    /// Runs it, its output going where ours goes.
+    pub(crate) fn run_silently(self) -> Result<(), Failure> {
+        let shown = self.shown();
         let Self { mut command, .. } = self;
         match command.status() {
             Ok(status) if status.success() => Ok(()),
@@ -89,13 +95,11 @@ impl Shown {
         }
     }
 
-    fn print(&self) -> String {
-        let shown = self.shown();
-        println!("$ {shown}");
+    fn print(&self) {
+        println!("$ {}", self.shown());
         // The child writes to the same place; what we said must be there first. If it cannot be
         // written, the child's output cannot either.
         let _ = io::stdout().flush();
-        shown
     }
 
     /// The command as a shell takes it.

@@ -27,7 +27,7 @@ mod tree;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use tasks::{TASKS, Task};
+use tasks::{Kind, TASKS, Task};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,9 +41,12 @@ fn main() -> ExitCode {
             print!("{}", help());
             ExitCode::SUCCESS
         }
-        "ci" if rest.is_empty() => run::all(&root(), TASKS.iter().filter(|task| task.in_ci), &[]),
+        "ci" if rest.is_empty() => {
+            run::all(&root(), TASKS.iter().filter(|task| task.kind == Kind::InCi), &[])
+        }
         "ci" => usage_error("`ci` takes no arguments"),
         _ => match TASKS.iter().find(|task| task.name == name) {
+            Some(task) if task.kind == Kind::Silent => run::silently(&root(), task, rest),
             Some(task) => run::all(&root(), [task].into_iter(), rest),
             None => usage_error(&format!("no task is called `{name}`")),
         },
@@ -68,8 +71,8 @@ fn help() -> String {
         text.push_str(&format!("  {name:<16}  {mark:<2}  {summary}\n"));
     };
     line("ci", false, "everything marked `ci` below, in this order, up to the first failure");
-    for Task { name, in_ci, summary, .. } in TASKS {
-        line(name, *in_ci, summary);
+    for Task { name, kind, summary, .. } in TASKS {
+        line(name, *kind == Kind::InCi, summary);
     }
     text
 }

@@ -70,6 +70,17 @@ pub(crate) fn all<'a>(
     ExitCode::FAILURE
 }
 
+/// Runs a task, and prints what is wrong if it can't be done.
+pub(crate) fn silently(root: &Path, task: &Task, arguments: &[String]) -> ExitCode {
+    match (task.run)(root, arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// A duration as a person reads it: `0.3 s`, `72.0 s`.
 struct Took(Duration);
 

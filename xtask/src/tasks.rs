@@ -15,14 +15,23 @@ pub(crate) struct Task {
     pub(crate) name: &'static str,
     /// One line for `help`.
     pub(crate) summary: &'static str,
-    /// Whether `cargo xtask ci` includes it.
-    pub(crate) in_ci: bool,
+    pub(crate) kind: Kind,
     /// Does it, given the repository's root and the arguments that followed the name.
     pub(crate) run: fn(&Path, &[String]) -> Result<(), Failure>,
 }
 
-const IN_CI: bool = true;
-const EXTRA: bool = false;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `cargo xtask ci` includes it.
+    InCi,
+    Extra,
+    /// Nothing is printed but what it prints itself.
+    Silent,
+}
+
+const IN_CI: Kind = Kind::InCi;
+const EXTRA: Kind = Kind::Extra;
+const SILENT: Kind = Kind::Silent;
 
 /// All tasks, in the order in which `ci` runs its own.
 #[rustfmt::skip]
@@ -37,6 +46,7 @@ pub(crate) const TASKS: &[Task] = &[
     task("guide", IN_CI, "run the guide's programs and compare what they print; takes names of chapters", guide::run),
     task("surface", IN_CI, "count what is ported of asyncio, and check that the map has all of it", |root, _| surface::run(root)),
     task("tidy", IN_CI, "check the project's own rules", |root, _| tidy::run(root)),
+    task("conformance", SILENT, "compare programs with their traces; PATH..., --jsonl FOLDER, --trace FILE", conformance),
     task("bench", EXTRA, "measure; arguments go to cargo bench", bench),
     task("loom", EXTRA, "tests/loom*.rs: every interleaving of what threads share", loom),
     task("asan", EXTRA, "tests of the crates with unsafe code under AddressSanitizer", asan),
@@ -46,11 +56,11 @@ pub(crate) const TASKS: &[Task] = &[
 
 const fn task(
     name: &'static str,
-    in_ci: bool,
+    kind: Kind,
     summary: &'static str,
     run: fn(&Path, &[String]) -> Result<(), Failure>,
 ) -> Task {
-    Task { name, summary, in_ci, run }
+    Task { name, summary, kind, run }
 }
 
 /// The package that measures. Its timings are no tests, and it builds tokio.
@@ -88,6 +98,27 @@ fn doctest(root: &Path, arguments: &[String]) -> Result<(), Failure> {
 fn docs(root: &Path, arguments: &[String]) -> Result<(), Failure> {
     let cargo = Shown::cargo(root).env_option("RUSTDOCFLAGS", "-D warnings");
     cargo.args(["doc", "--no-deps", "--workspace"]).args(arguments).run()
+}
+
+/// Compares those that are kept here if no argument says otherwise. What it prints may be for other tools,
+/// so nothing else is.
+fn conformance(root: &Path, arguments: &[String]) -> Result<(), Failure> {
+    let cargo = Shown::cargo(root).args(["run", "--quiet", "--package", "ronde-conformance", "--"]);
+    if arguments.is_empty() {
+        return cargo.args(["crates/ronde-conformance/programs"]).run_silently();
+    }
+    let mut absolute = Vec::new();
+    for argument in arguments {
+        // Cargo runs in the root, paths begin where the caller is.
+        absolute.push(match argument.strip_prefix("--") {
+            Some(_) => argument.clone(),
+            None => std::path::absolute(argument)
+                .map_err(|error| Failure::new(format!("{argument}: {error}")))?
+                .to_string_lossy()
+                .into_owned(),
+        });
+    }
+    cargo.args(absolute).run_silently()
 }
 
 fn bench(root: &Path, arguments: &[String]) -> Result<(), Failure> {

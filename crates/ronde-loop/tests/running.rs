@@ -273,7 +273,7 @@ fn tasks_can_be_prepared_for_a_loop_that_is_yet_to_run() {
     assert_eq!(event_loop.all_tasks(), [TaskRef::from(&task)]);
     let main = {
         let _entered = event_loop.enter();
-        ronde_loop::IntoTask::into_child(async { 2 })
+        ronde_loop::IntoChild::into_child(async { 2 })
     };
     assert_eq!(event_loop.run_until_complete(main).unwrap(), 2);
     assert_eq!(task.result().unwrap(), 1);

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Log, SECOND, after, log_reports, run};
 use ronde::{
-    CancelledError, Task, TaskError, TaskRef, all_tasks, catch_cancelled, create_task,
+    CancelledError, ChildRef, Task, TaskError, TaskRef, all_tasks, catch_cancelled, create_task,
     current_task, gather, gather_all, get_running_loop, sleep, try_gather, try_gather_all,
     yield_now,
 };
@@ -54,7 +54,7 @@ fn the_children_start_in_order_here_and_now_without_being_awaited() {
                 async move { log.push(name) }
             };
             let gathering = gather((child("a"), child("b"), child("c")));
-            assert_eq!(gathering.tasks().len(), 3);
+            assert_eq!(gathering.children().len(), 3);
             yield_now().await;
             assert_eq!(log.take(), ["a", "b", "c"]);
             gathering.await.unwrap();
@@ -323,11 +323,11 @@ fn the_task_can_catch_the_cancellation_and_go_on() {
 fn a_gathering_can_be_cancelled_by_hand() {
     run(async {
         let gathering = gather((pending::<()>(), pending::<()>()));
-        let tasks = gathering.tasks().to_vec();
+        let tasks = gathering.children().to_vec();
         yield_now().await;
         assert!(gathering.cancel());
         assert!(gathering.await.unwrap_err().is_cancelled());
-        assert!(tasks.iter().all(TaskRef::cancelled));
+        assert!(tasks.iter().all(ChildRef::cancelled));
         assert_eq!(current_task().unwrap().cancelling(), 0);
 
         let gathering = gather((async {}, async {}));
@@ -497,7 +497,7 @@ fn a_gathering_that_is_kept_says_whether_it_was_cancelled_as_one() {
 
         // A child that was cancelled is no cancelled gathering.
         let mut gathering = gather((after(1, 1), after(2, 2)));
-        gathering.tasks()[0].cancel();
+        gathering.children()[0].cancel();
         assert!((&mut gathering).await.unwrap_err().is_cancelled());
         assert!(gathering.done() && !gathering.cancelled());
 

@@ -20,6 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("ronde-process-pool", &["ronde-process", "ronde-loop", "ronde-streams", "ronde-context"]),
     ("ronde-macros", &[]),
     (FACADE, ALL_BELOW_THE_FACADE),
+    ("ronde-conformance", &[FACADE]),
     ("xtask", &[]),
 ];
 

@@ -285,11 +285,60 @@ impl Gathering {
 /// The future of [`gather`].
 #[must_use = "the children run, but nobody waits for them"]
 pub struct Gather<S: GatherSet> {
-    children: S::Children,
+    parts: Parts<S::Children>,
+    join: JoinPromise<Verdict, ()>,
+}
+
+/// What is needed to see the result.
+struct Parts<C> {
+    children: C,
     references: Vec<ChildRef>,
     gathering: Rc<Gathering>,
-    join: JoinPromise<Verdict, ()>,
     _watch: Watch,
+}
+
+impl<C> Parts<C> {
+    /// The result. There must be a verdict.
+    fn values<S: GatherSet<Children = C>>(&self) -> Result<S::Values, TaskError> {
+        match self.gathering.verdict.result()? {
+            Verdict::AllDone => S::values(&self.children),
+            Verdict::Failed(index) => Err(failure_of(&self.references[index])),
+        }
+    }
+
+    fn oks<S: TryGatherSet<Children = C>>(&self) -> Result<S::Oks, S::Error> {
+        let first = match self.gathering.verdict.result()? {
+            Verdict::AllDone => 0,
+            Verdict::Failed(index) => index,
+        };
+        S::oks(&self.children, first)
+    }
+
+    fn outcomes<S: GatherSet<Children = C>>(&self) -> Result<S::Outcomes, TaskError> {
+        self.gathering.verdict.result().map(|_| S::outcomes(&self.children))
+    }
+}
+
+impl<C: 'static> Parts<C> {
+    /// A promise of what `look` finds when there is a verdict.
+    fn into_promise<R: 'static>(self, look: impl FnOnce(&Self) -> R + 'static) -> Promise<R> {
+        let gathering = self.gathering.clone();
+        let verdict = gathering.verdict.to_awaited();
+        let promise = Promise::with_cancel(move |_| CancelStep::Forward(verdict.clone()));
+        let settle = {
+            let promise = promise.clone();
+            move || {
+                // It is pending, unless somebody has set it by hand.
+                let _ = promise.set_result(look(&self));
+            }
+        };
+        if gathering.verdict.done() {
+            settle();
+        } else {
+            *gathering.settle.borrow_mut() = Some(Box::new(settle));
+        }
+        promise
+    }
 }
 
 impl<S: GatherSet> Gather<S> {
@@ -314,7 +363,7 @@ impl<S: GatherSet> Gather<S> {
             gathering.verdict.set_result(Verdict::AllDone).expect("nobody has set it");
         }
         let join = gathering.verdict.wait_done();
-        Self { children, references, gathering, join, _watch: watch }
+        Self { parts: Parts { children, references, gathering, _watch: watch }, join }
     }
 
     /// Waits for all children, whatever becomes of them, and gives each one's outcome.
@@ -336,34 +385,35 @@ impl<S: GatherSet> Gather<S> {
     /// # Ok::<(), ronde::RunError>(())
     /// ```
     pub fn return_exceptions(self) -> GatherOutcomes<S> {
-        if self.gathering.verdict.done() {
+        let gathering = &self.parts.gathering;
+        if gathering.verdict.done() {
             // A child that had failed beforehand has decided already.
-            return GatherOutcomes { gather: Self::of(self.children, FailOn::Nothing) };
+            return GatherOutcomes { gather: Self::of(self.parts.children, FailOn::Nothing) };
         }
-        self.gathering.fail_on.set(FailOn::Nothing);
+        gathering.fail_on.set(FailOn::Nothing);
         GatherOutcomes { gather: self }
     }
 
     /// Cancels all children that aren't done. Returns false if all are, or if it has its result already,
     /// as after a failure.
     pub fn cancel(&self) -> bool {
-        self.gathering.verdict.cancel()
+        self.parts.gathering.verdict.cancel()
     }
 
     /// Is the result there?
     pub fn done(&self) -> bool {
-        self.gathering.verdict.done()
+        self.parts.gathering.verdict.done()
     }
 
     /// Was it cancelled as one, by [`cancel`](Self::cancel) or with a task that waited for it, and has it
     /// ended because of that?
     pub fn cancelled(&self) -> bool {
-        self.gathering.verdict.cancelled()
+        self.parts.gathering.verdict.cancelled()
     }
 
     /// The children, in order.
     pub fn children(&self) -> &[ChildRef] {
-        &self.references
+        &self.parts.references
     }
 
     /// Makes a promise of it, of what `map` makes of the result.
@@ -391,40 +441,9 @@ impl<S: GatherSet> Gather<S> {
         map: impl FnOnce(Result<S::Values, TaskError>) -> R + 'static,
     ) -> Promise<R>
     where
-        S: 'static,
+        S::Children: 'static,
     {
-        self.settled(|gather| map(gather.result()))
-    }
-
-    /// A promise of what `look` finds when there is a verdict.
-    fn settled<R: 'static>(self, look: impl FnOnce(&Self) -> R + 'static) -> Promise<R>
-    where
-        S: 'static,
-    {
-        let gathering = self.gathering.clone();
-        let verdict = gathering.verdict.to_awaited();
-        let promise = Promise::with_cancel(move |_| CancelStep::Forward(verdict.clone()));
-        let settle = {
-            let promise = promise.clone();
-            move || {
-                // Nobody else sets it, and it is cancelled only through the children.
-                let _ = promise.set_result(look(&self));
-            }
-        };
-        if gathering.verdict.done() {
-            settle();
-        } else {
-            *gathering.settle.borrow_mut() = Some(Box::new(settle));
-        }
-        promise
-    }
-
-    /// The result. There must be a verdict.
-    fn result(&self) -> Result<S::Values, TaskError> {
-        match self.gathering.verdict.result()? {
-            Verdict::AllDone => S::values(&self.children),
-            Verdict::Failed(index) => Err(failure_of(&self.references[index])),
-        }
+        self.parts.into_promise(|parts| map(parts.values::<S>()))
     }
 
     fn poll_verdict(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -439,7 +458,7 @@ impl<S: GatherSet> Future for Gather<S> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(self.poll_verdict(cx));
-        Poll::Ready(self.result())
+        Poll::Ready(self.parts.values::<S>())
     }
 }
 
@@ -454,7 +473,7 @@ fn failure_of(child: &ChildRef) -> TaskError {
 
 impl<S: GatherSet> fmt::Debug for Gather<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gather").field("children", &self.references).finish_non_exhaustive()
+        f.debug_struct("Gather").field("children", &self.parts.references).finish_non_exhaustive()
     }
 }
 
@@ -496,12 +515,9 @@ impl<S: GatherSet> GatherOutcomes<S> {
         map: impl FnOnce(Result<S::Outcomes, TaskError>) -> R + 'static,
     ) -> Promise<R>
     where
-        S: 'static,
+        S::Children: 'static,
     {
-        self.gather.settled(|gather| {
-            let verdict = gather.gathering.verdict.result();
-            map(verdict.map(|_| S::outcomes(&gather.children)))
-        })
+        self.gather.parts.into_promise(|parts| map(parts.outcomes::<S>()))
     }
 }
 
@@ -510,8 +526,8 @@ impl<S: GatherSet> Future for GatherOutcomes<S> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Outcomes> {
         ready!(self.gather.poll_verdict(cx));
-        debug_assert!(self.gather.references.iter().all(ChildRef::done));
-        Poll::Ready(S::outcomes(&self.gather.children))
+        debug_assert!(self.gather.children().iter().all(ChildRef::done));
+        Poll::Ready(S::outcomes(&self.gather.parts.children))
     }
 }
 
@@ -551,17 +567,9 @@ impl<S: TryGatherSet> TryGather<S> {
         map: impl FnOnce(Result<S::Oks, S::Error>) -> R + 'static,
     ) -> Promise<R>
     where
-        S: 'static,
+        S::Children: 'static,
     {
-        self.gather.settled(|gather| map(Self::result(gather)))
-    }
-
-    fn result(gather: &Gather<S>) -> Result<S::Oks, S::Error> {
-        let first = match gather.gathering.verdict.result()? {
-            Verdict::AllDone => 0,
-            Verdict::Failed(index) => index,
-        };
-        S::oks(&gather.children, first)
+        self.gather.parts.into_promise(|parts| map(parts.oks::<S>()))
     }
 }
 
@@ -570,7 +578,7 @@ impl<S: TryGatherSet> Future for TryGather<S> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(self.gather.poll_verdict(cx));
-        Poll::Ready(Self::result(&self.gather))
+        Poll::Ready(self.gather.parts.oks::<S>())
     }
 }
 

@@ -81,7 +81,7 @@ pub use wait::{Awaited, CancelStep, Wait, cancel, no_longer_waiting_for, waiting
 pub mod executor {
     pub use crate::current::provide_current_task;
     pub use crate::handler::{Handler, Step, is_same, take_back};
-    pub use crate::registers::{Frame, Previous, arm, enter, leave, uncancelled};
+    pub use crate::registers::{Frame, Previous, arm, enter, leave, withdraw};
     pub use crate::variables::ContextSlot;
 }
 

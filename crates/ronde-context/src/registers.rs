@@ -37,8 +37,6 @@ struct Registers {
     enclosing: Cell<HandlerId>,
     /// Has a leaf asked, and been told that it must take nothing?
     declined: Cell<bool>,
-    /// Has the task taken back its cancellations during this poll?
-    uncancelled: Cell<bool>,
     /// How many live handlers are directly inside `enclosing`. Means nothing at `ROOT`.
     inner: Cell<u32>,
     waiting: Cell<Option<Wait>>,
@@ -58,7 +56,6 @@ thread_local! {
             returned: Cell::new(Vec::new()),
             enclosing: Cell::new(ROOT),
             declined: Cell::new(false),
-            uncancelled: Cell::new(false),
             inner: Cell::new(0),
             waiting: Cell::new(None),
             next_id: Cell::new(0),
@@ -147,7 +144,6 @@ struct OuterPoll {
     enclosing: HandlerId,
     inner: u32,
     declined: bool,
-    uncancelled: bool,
     armed: Option<(HandlerId, CancelledError)>,
     returned: Vec<CancelledError>,
     waiting: Option<Wait>,
@@ -178,7 +174,6 @@ pub fn enter() -> Previous {
 #[cold]
 fn forget_leftovers(registers: &Registers) {
     registers.declined.set(false);
-    registers.uncancelled.set(false);
     registers.returned.take();
     take_armed(registers);
 }
@@ -192,7 +187,6 @@ fn suspend_outer_poll(registers: &Registers, in_task: bool) -> Box<OuterPoll> {
         enclosing: registers.enclosing.replace(ROOT),
         inner: registers.inner.get(),
         declined: registers.declined.replace(false),
-        uncancelled: registers.uncancelled.replace(false),
         armed: take_armed(registers),
         returned: registers.returned.take(),
         waiting: registers.waiting.take(),
@@ -206,7 +200,6 @@ fn resume_outer_poll(registers: &Registers, outer: OuterPoll) {
     registers.enclosing.set(outer.enclosing);
     registers.inner.set(outer.inner);
     registers.declined.set(outer.declined);
-    registers.uncancelled.set(outer.uncancelled);
     registers.returned.set(outer.returned);
     registers.waiting.set(outer.waiting);
     if let Some((whom, error)) = outer.armed {
@@ -245,7 +238,6 @@ pub fn leave(previous: Previous, waits_for: impl FnOnce(Wait)) -> Option<Box<Fra
 #[cold]
 fn leave_eventful(registers: &Registers) -> Option<Box<Frame>> {
     let poll_again = registers.declined.replace(false);
-    registers.uncancelled.set(false);
     // Armed still: raised where no handler of the task could take it.
     let armed = take_armed(registers).map(|(_, error)| error);
     // A task keeps one request, so one of them has to do.
@@ -275,32 +267,20 @@ pub fn arm(error: CancelledError) {
     arm_for(INNERMOST, error);
 }
 
-/// Says that the task which is being polled has taken back its cancellations. Those that it has
-/// caught, and was still dealing with, are over.
+/// Forgets what the task that is being polled has raised for later: it has taken back all its
+/// cancellations.
 ///
 /// ```
-/// use ronde_context::executor::{enter, leave, uncancelled};
+/// use ronde_context::CancelledError;
+/// use ronde_context::executor::{enter, leave, withdraw};
 ///
 /// let previous = enter();
-/// uncancelled();
-/// leave(previous, |_| ());
+/// CancelledError::default().raise_later();
+/// withdraw();
+/// assert!(leave(previous, |_| ()).is_none());
 /// ```
-pub fn uncancelled() {
-    REGISTERS.with(|registers| {
-        registers.uncancelled.set(true);
-        registers.eventful.set(true);
-    });
-}
-
-/// Calls `poll`, and says whether [`uncancelled`] was called meanwhile.
-pub(crate) fn watch_uncancelled<T>(poll: impl FnOnce() -> T) -> (T, bool) {
-    REGISTERS.with(|registers| {
-        let before = registers.uncancelled.replace(false);
-        let polled = poll();
-        let meanwhile = registers.uncancelled.get();
-        registers.uncancelled.set(before || meanwhile);
-        (polled, meanwhile)
-    })
+pub fn withdraw() {
+    REGISTERS.with(|registers| drop(registers.returned.take()));
 }
 
 /// Arms a cancellation for one handler.

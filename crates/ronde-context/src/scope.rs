@@ -46,14 +46,18 @@ pub struct CancelScope {
 struct Shared {
     id: Cell<Option<u64>>,
     phase: Cell<Phase>,
-    /// The task that it is in, which counts its cancellation. Known from the first poll on.
+    /// The task that it is in. Known from the first poll on.
     task: RefCell<Option<Weak<dyn Awaited>>>,
-    is_counted: Cell<bool>,
+    /// How many cancellations the task counted then.
+    cancelling_before: Cell<u32>,
+    /// Does the task count the cancellation of this scope?
+    counts: bool,
+    was_cancelled: Cell<bool>,
     request: RefCell<Request>,
     /// The body may be polled once more before the request is delivered.
     one_more_poll: Cell<bool>,
-    /// A cancellation from outside that a handler inside the body has taken. It is being dealt
-    /// with, as far as we know, and is to be raised again.
+    /// A cancellation from outside that a handler inside the body has taken. If the task hasn't taken it
+    /// back, it is to be raised again.
     outer: RefCell<Option<CancelledError>>,
     /// What the body is suspended on.
     waiting: RefCell<Option<Wait>>,
@@ -96,12 +100,24 @@ impl CancelScope {
     /// assert!(!scope.is_finished());
     /// ```
     pub fn new() -> Self {
+        Self::counted(true)
+    }
+
+    /// As [`new`](Self::new), but the task doesn't count its cancellation (see [`Awaited::cancelling`]):
+    /// for what counts it for longer than the body takes, as a group does.
+    pub fn uncounted() -> Self {
+        Self::counted(false)
+    }
+
+    fn counted(counts: bool) -> Self {
         Self {
             shared: Rc::new(Shared {
                 id: Cell::new(None),
                 phase: Cell::new(Phase::Created),
                 task: RefCell::new(None),
-                is_counted: Cell::new(false),
+                cancelling_before: Cell::new(0),
+                counts,
+                was_cancelled: Cell::new(false),
                 request: RefCell::default(),
                 one_more_poll: Cell::new(false),
                 outer: RefCell::new(None),
@@ -204,23 +220,49 @@ impl Shared {
         })
     }
 
+    /// The body is polled for the first time.
+    fn begin(&self) {
+        let task = current_task();
+        if let Some(task) = task.as_ref().and_then(Weak::upgrade) {
+            self.cancelling_before.set(task.cancelling());
+        }
+        self.task.replace(task);
+    }
+
+    fn task(&self) -> Option<Rc<dyn Awaited>> {
+        self.task.borrow().as_ref().and_then(Weak::upgrade)
+    }
+
     /// The task counts the first cancellation of the scope.
     fn count(&self) {
-        let task = self.task.borrow().as_ref().and_then(Weak::upgrade);
-        if let Some(task) = task
-            && !self.is_counted.replace(true)
+        if !self.was_cancelled.replace(true)
+            && self.counts
+            && let Some(task) = self.task()
         {
             task.count_scope(true);
         }
     }
 
-    /// The scope is over, and its cancellation with it.
+    /// The scope is over, and its cancellation is no longer counted.
     fn uncount(&self) {
-        let task = self.task.take();
-        if self.is_counted.take()
-            && let Some(task) = task.and_then(|task| task.upgrade())
+        if self.was_cancelled.take()
+            && self.counts
+            && let Some(task) = self.task()
         {
             task.count_scope(false);
+        }
+        self.task.take();
+    }
+
+    /// A cancellation comes out of the body: does it end here? It does if it is ours; or if this scope was
+    /// cancelled, and the task has been asked for nothing else since the body began.
+    fn ends_here(&self, error: &CancelledError) -> bool {
+        if !self.was_cancelled.get() {
+            return false;
+        }
+        match self.task() {
+            Some(task) if self.counts => task.cancelling() <= self.cancelling_before.get() + 1,
+            _ => self.is_mine(error),
         }
     }
 
@@ -313,14 +355,6 @@ impl Shared {
         if self.pass_on(&error) { None } else { Some(error) }
     }
 
-    /// The task has taken back its cancellations, which are all but those of other scopes.
-    fn outer_is_dealt_with(&self) {
-        let mut outer = self.outer.borrow_mut();
-        if outer.as_ref().is_some_and(|error| !matches!(error.origin(), Origin::Scope(_))) {
-            *outer = None;
-        }
-    }
-
     /// The body is over. It is woken no more, and keeps nothing alive.
     fn finish(&self) {
         self.phase.set(Phase::Finished);
@@ -372,7 +406,7 @@ impl<F: Future> Future for Scoped<F> {
         let shared = &**this.shared;
         store_waker(&shared.waker, cx.waker());
         if shared.phase.get() == Phase::Created {
-            let _task = shared.task.replace(current_task());
+            shared.begin();
         }
 
         let waited = shared.waiting.take();
@@ -413,18 +447,16 @@ impl<F: Future> Future for Scoped<F> {
                 Poll::Ready(Ok(value))
             }
             Step::Cancelled(error) => {
-                let outer = shared.outer.take();
-                let is_mine = shared.is_mine(&error);
+                let ends_here = shared.ends_here(&error);
+                let outer = shared.outer.take().filter(|_| shared.is_mine(&error));
                 shared.finish();
-                let outer = match outer {
-                    None if is_mine => return Poll::Ready(Err(error)),
-                    // Ours cut short how the body dealt with another one, which must not be lost.
-                    Some(outer) if is_mine => outer,
-                    _ => error,
-                };
-                // On to the handler around us.
+                if ends_here {
+                    return Poll::Ready(Err(error));
+                }
+                // On to the handler around us. If ours cut short how the body dealt with another one, that
+                // must not be lost.
                 *this.raised = true;
-                registers::raise(outer);
+                registers::raise(outer.unwrap_or(error));
                 Poll::Pending
             }
         }
@@ -447,14 +479,11 @@ impl Shared {
         }
         let outer = registers::armed_error().filter(|error| !self.is_mine(error));
         self.phase.set(Phase::Polling);
-        let (step, uncancelled) = registers::watch_uncancelled(|| handler.poll_body(body, cx));
+        let step = handler.poll_body(body, cx);
         self.phase.set(Phase::Suspended);
 
         if outer.is_some() && !registers::anything_armed() {
             self.outer.replace(outer);
-        }
-        if uncancelled {
-            self.outer_is_dealt_with();
         }
 
         let _waited = self.waiting.replace(registers::take_waiting());

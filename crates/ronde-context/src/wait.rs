@@ -77,8 +77,14 @@ pub trait Awaited {
     /// Takes the cancellation itself, because what it was forwarded to refused it.
     fn request(&self, error: &CancelledError);
 
-    /// A scope in here has been cancelled (or, with `false`, one that was cancelled is over). A task counts
-    /// that among its cancellations. By default it is nobody's business.
+    /// How many cancellations have been asked for and not taken back, if this is a task. By default none
+    /// are counted.
+    fn cancelling(&self) -> u32 {
+        0
+    }
+
+    /// Counts the cancellation of a scope in this task; or, with `false`, takes it back, because the scope
+    /// is over.
     fn count_scope(&self, cancelled: bool) {
         let _ = cancelled;
     }

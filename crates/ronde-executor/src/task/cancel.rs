@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::rc::Rc;
 
+use ronde_context::executor::withdraw;
 use ronde_context::{Awaited, CancelStep, CancelledError, Origin, Wait, cancel};
 
 use super::record::{FORWARDED, Header, REQUESTED, Record, STICKY, State};
@@ -34,13 +35,15 @@ impl<T: 'static> Awaited for Record<T> {
         self.header.request(error);
     }
 
+    fn cancelling(&self) -> u32 {
+        self.header.cancelling.get()
+    }
+
     fn count_scope(&self, cancelled: bool) {
-        let cancelling = &self.header.cancelling;
-        cancelling.set(match cancelled {
-            true => cancelling.get().saturating_add(1),
-            // `uncancel` may have counted it down already.
-            false => cancelling.get().saturating_sub(1),
-        });
+        match cancelled {
+            true => self.header.count_request(),
+            false => drop(self.header.uncancel()),
+        }
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,7 +60,7 @@ impl Header {
         if self.is_done() {
             return CancelStep::Refused;
         }
-        self.cancelling.set(self.cancelling.get().saturating_add(1));
+        self.count_request();
         if error.origin() == Origin::Shutdown && self.is_to_be_cancelled() {
             // The end of a program cancels every task that is left. In a chain of tasks that await
             // each other each would walk the rest of it again, to ask for what is asked for already.
@@ -73,6 +76,24 @@ impl Header {
                 CancelStep::Accepted
             }
         }
+    }
+
+    fn count_request(&self) {
+        self.cancelling.set(self.cancelling.get().saturating_add(1));
+    }
+
+    /// Takes one request back, and returns how many are left. With the last one goes what has not been
+    /// delivered.
+    pub(super) fn uncancel(&self) -> u32 {
+        let left = self.cancelling.get().saturating_sub(1);
+        self.cancelling.set(left);
+        if left == 0 {
+            self.withdraw();
+            if current::is_current_task(|current| std::ptr::eq(current.header(), self)) {
+                withdraw();
+            }
+        }
+        left
     }
 
     /// Is a cancellation under way to the task: asked for, or to come back from what it waits for?
@@ -204,7 +225,7 @@ impl Header {
     }
 
     /// Takes a request back that has not been delivered. One that stands can't be.
-    pub(super) fn withdraw(&self) {
+    fn withdraw(&self) {
         if !self.flags.any(STICKY) {
             self.requested.take();
             self.flags.clear(REQUESTED);

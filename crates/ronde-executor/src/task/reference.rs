@@ -6,7 +6,6 @@ use std::hash::{Hash, Hasher};
 use std::panic::Location;
 use std::rc::Rc;
 
-use ronde_context::executor::uncancelled;
 use ronde_context::{
     Awaited, CancelledError, Context, Wait, cancel, copy_context, no_longer_waiting_for,
 };
@@ -114,19 +113,10 @@ impl TaskRef {
     ///
     /// When none is left, a request that hasn't been delivered is withdrawn, unless the task was
     /// suspended when it was made: then, as in asyncio, it has already hit what the task waits for.
-    /// One that the task has caught counts as dealt with: a timeout around the caller that is up
-    /// later is a timeout, and no longer that cancellation.
+    /// Until a cancellation that was caught is taken back, it counts as one from outside: if a timeout that
+    /// it was caught in is up, too, what leaves that is the cancellation, and not a `TimeoutError`.
     pub fn uncancel(&self) -> u32 {
-        let header = self.header();
-        let left = header.cancelling.get().saturating_sub(1);
-        header.cancelling.set(left);
-        if left == 0 {
-            header.withdraw();
-            if current::is_current_task(|current| current == self) {
-                uncancelled();
-            }
-        }
-        left
+        self.header().uncancel()
     }
 
     /// Has the task returned, panicked or been cancelled?

@@ -16,6 +16,10 @@ pub(super) struct Members {
     created_at: &'static Location<'static>,
     /// Around the body.
     pub(super) scope: CancelScope,
+    /// The task that the group is in.
+    parent: TaskRef,
+    /// Does the parent count a cancellation because of this group?
+    is_counted: Cell<bool>,
     phase: Cell<Phase>,
     /// Was `TaskGroup::cancel` called?
     cancelled: Cell<bool>,
@@ -79,10 +83,12 @@ impl fmt::Display for GroupClosedError {
 impl Error for GroupClosedError {}
 
 impl Members {
-    pub(super) fn new(created_at: &'static Location<'static>) -> Rc<Self> {
+    pub(super) fn new(created_at: &'static Location<'static>, parent: TaskRef) -> Rc<Self> {
         Rc::new(Self {
             created_at,
-            scope: CancelScope::new(),
+            scope: CancelScope::uncounted(),
+            parent,
+            is_counted: Cell::new(false),
             phase: Cell::new(Phase::Open),
             cancelled: Cell::new(false),
             tasks: RefCell::default(),
@@ -136,12 +142,14 @@ impl Members {
             return;
         }
         self.failures.borrow_mut().push(Failed::Task(task.clone(), cause));
-        self.abort();
+        self.cut_short();
     }
 
-    /// The body has failed, in this task.
-    pub(super) fn body_failed(&self, parent: &TaskRef, error: Box<dyn Error>) {
-        self.failed(TaskFailure::of(parent, true, FailureCause::Error(error)));
+    /// The body has failed.
+    pub(super) fn body_failed(&self, error: Box<dyn Error>) {
+        let failure = TaskFailure::of(&self.parent, true, FailureCause::Error(error));
+        self.failures.borrow_mut().push(Failed::Known(failure));
+        self.abort();
     }
 
     /// Something has failed that nobody else hears of.
@@ -150,7 +158,7 @@ impl Members {
             return report("a failure in a task group that was over", failure);
         }
         self.failures.borrow_mut().push(Failed::Known(failure));
-        self.abort();
+        self.cut_short();
     }
 
     pub(super) fn cancel(&self) -> bool {
@@ -158,13 +166,30 @@ impl Members {
             return false;
         }
         self.cancelled.set(true);
-        self.abort();
+        self.cut_short();
         true
     }
 
     /// Was the group ended by `TaskGroup::cancel`?
     pub(super) fn was_cancelled(&self) -> bool {
         self.cancelled.get()
+    }
+
+    /// Cancels all, the body included, which the parent counts until the group is over.
+    fn cut_short(&self) {
+        if self.phase.get() == Phase::Open && !self.is_counted.replace(true) {
+            self.parent.to_awaited().count_scope(true);
+        }
+        self.abort();
+    }
+
+    /// Takes that back. Returns whether the parent has been asked to cancel by nobody else.
+    pub(super) fn uncount(&self) -> bool {
+        if !self.is_counted.take() {
+            return false;
+        }
+        self.parent.to_awaited().count_scope(false);
+        self.parent.cancelling() == 0
     }
 
     /// Cancels the tasks and the body, unless that has been done.
@@ -210,6 +235,7 @@ impl Members {
         if self.phase.replace(Phase::Over) != Phase::Over {
             self.cancel_tasks();
         }
+        self.uncount();
         for failed in self.failures.take() {
             if let Failed::Known(failure) = failed {
                 report("a failure in a task group that was dropped", failure);

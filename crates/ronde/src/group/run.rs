@@ -42,14 +42,14 @@ where
     F: AsyncFnOnce(TaskGroup) -> B,
 {
     let parent = current_task().expect("a task group was used outside of a task");
-    let members = Members::new(created_at);
+    let members = Members::new(created_at, parent.clone());
     let _guard = Guard(members.clone());
 
     let mut ending = match run_body(&members, body).await {
         Ending::Returned(value) => match judge(value) {
             Ok(value) => Ending::Returned(value),
             Err(error) => {
-                members.body_failed(&parent, error);
+                members.body_failed(error);
                 Ending::CutShort
             }
         },
@@ -70,6 +70,9 @@ where
         }
     }
     let failures = members.end();
+    if members.uncount() && matches!(ending, Ending::Cancelled(_)) {
+        ending = Ending::CutShort;
+    }
 
     if let Ending::Panicked(panic) = ending {
         // It hides the failures of the tasks.
@@ -85,9 +88,12 @@ where
             Ending::CutShort | Ending::Panicked(_) => Err(TaskGroupError::cancelled(created_at)),
         };
     }
-    if let Ending::Cancelled(error) = ending {
+    if parent.cancelling() > 0 {
         // Neither must be lost.
-        error.raise_later();
+        match ending {
+            Ending::Cancelled(error) => error.raise_later(),
+            _ => CancelledError::default().raise_later(),
+        }
     }
     Err(TaskGroupError::new(created_at, failures, members.was_cancelled()))
 }

@@ -66,8 +66,6 @@ fn the_cancellation_of_an_outer_scope_that_an_inner_one_cuts_short_ends_at_the_o
         let around = scopes.0.run(async {
             let within = scopes.1.run(async {
                 catch_cancelled(pending::<()>()).await.unwrap_err();
-                // Of no use: this isn't the task's.
-                current_task().unwrap().uncancel();
                 pending::<()>().await;
             });
             within.await.is_err()
@@ -80,6 +78,48 @@ fn the_cancellation_of_an_outer_scope_that_an_inner_one_cuts_short_ends_at_the_o
     executor.enter(|| inner.cancel(&error("inner")));
     run(&executor);
     assert_eq!(task.result().unwrap().as_deref(), Some("outer"));
+}
+
+#[test]
+fn once_the_task_has_taken_it_back_the_inner_scope_cuts_short_on_its_own_account() {
+    let executor = executor();
+    let (outer, inner) = (CancelScope::new(), CancelScope::new());
+    let scopes = (outer.clone(), inner.clone());
+    let task = executor.spawn(async move {
+        let around = scopes.0.run(async {
+            let within = scopes.1.run(async {
+                catch_cancelled(pending::<()>()).await.unwrap_err();
+                assert_eq!(current_task().unwrap().uncancel(), 0);
+                pending::<()>().await;
+            });
+            within.await.unwrap_err().message().map(String::from)
+        });
+        around.await.unwrap()
+    });
+    run(&executor);
+    executor.enter(|| outer.cancel(&error("outer")));
+    run(&executor);
+    executor.enter(|| inner.cancel(&error("inner")));
+    run(&executor);
+    assert_eq!(task.result().unwrap().as_deref(), Some("inner"));
+}
+
+#[test]
+fn a_scope_that_was_cancelled_ends_also_with_the_cancellation_of_somebody_else() {
+    let (executor, scope) = (executor(), CancelScope::new());
+    let inside = scope.clone();
+    let task = executor.spawn(async move {
+        let body = inside.run(async {
+            catch_cancelled(pending::<()>()).await.unwrap_err();
+            error("of a task that was cancelled").raise::<()>().await;
+        });
+        body.await.unwrap_err().message().map(String::from)
+    });
+    run(&executor);
+    executor.enter(|| scope.cancel(&error("time is up")));
+    run(&executor);
+    // Nobody has asked this task for anything else.
+    assert_eq!(task.result().unwrap().as_deref(), Some("of a task that was cancelled"));
 }
 
 #[test]

@@ -4,7 +4,9 @@ mod common;
 
 use common::{Log, SECOND, after, run};
 use futures_lite::{Stream, StreamExt};
-use ronde::{Task, TaskRef, as_completed, catch_cancelled, create_task, sleep, timeout, yield_now};
+use ronde::{
+    ChildRef, Task, TaskRef, as_completed, catch_cancelled, create_task, sleep, timeout, yield_now,
+};
 use std::future::pending;
 
 #[test]
@@ -25,10 +27,9 @@ fn tasks_come_out_in_the_order_in_which_they_finish() {
 fn the_tasks_are_the_callers_own() {
     run(async {
         let tasks = [create_task(after(2, 1)), create_task(after(1, 2))];
-        let refs: Vec<TaskRef> = tasks.iter().map(TaskRef::from).collect();
         let mut finished = as_completed(&tasks);
-        assert_eq!(TaskRef::from(&finished.next().await.unwrap()), refs[1]);
-        assert_eq!(TaskRef::from(&finished.next().await.unwrap()), refs[0]);
+        assert_eq!(*finished.next().await.unwrap(), ChildRef::from(&tasks[1]));
+        assert_eq!(*finished.next().await.unwrap(), ChildRef::from(&tasks[0]));
         assert_eq!(tasks[0].result().unwrap(), 1);
     });
 }

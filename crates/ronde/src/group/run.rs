@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use ronde_context::{CancelledError, catch_cancelled};
+use ronde_context::{CancelledError, Origin, catch_cancelled};
 use ronde_loop::current_task;
 
 use super::TaskGroup;
@@ -89,11 +89,12 @@ where
         };
     }
     if parent.cancelling() > 0 {
-        // Neither must be lost.
-        match ending {
-            Ending::Cancelled(error) => error.raise_later(),
-            _ => CancelledError::default().raise_later(),
-        }
+        // Neither must be lost. What a timeout around us asked for ends there, and may not be all there is.
+        let error = match ending {
+            Ending::Cancelled(error) if !matches!(error.origin(), Origin::Scope(_)) => error,
+            _ => CancelledError::default(),
+        };
+        error.raise_later();
     }
     Err(TaskGroupError::new(created_at, failures, members.was_cancelled()))
 }

@@ -257,7 +257,8 @@ impl Shared {
     /// A cancellation comes out of the body: does it end here? It does if it is ours; or if this scope was
     /// cancelled, and the task has been asked for nothing else since the body began.
     fn ends_here(&self, error: &CancelledError) -> bool {
-        if !self.was_cancelled.get() {
+        // The closing of a generator around us is nothing that a task counts, and not ours to end.
+        if !self.was_cancelled.get() || error.origin() == Origin::Close {
             return false;
         }
         match self.task() {

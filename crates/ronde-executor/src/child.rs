@@ -64,6 +64,11 @@ impl ChildRef {
         }
     }
 
+    /// The task's name, or `Promise`: promises have none.
+    pub fn name(&self) -> Rc<str> {
+        self.task().map_or_else(|| "Promise".into(), TaskRef::name)
+    }
+
     /// The promise, if it is one and `T` is the type of its result.
     pub fn promise<T: 'static>(&self) -> Option<Promise<T>> {
         match &self.kind {

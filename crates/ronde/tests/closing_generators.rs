@@ -524,3 +524,24 @@ fn a_closed_loop_just_drops_what_is_open() {
     drop(runner);
     assert!(log.take().is_empty());
 }
+
+#[test]
+fn the_close_passes_a_timeout_that_is_up() {
+    let log = Log::default();
+    run({
+        let log = log.clone();
+        async move {
+            let mut generator = generator(async move |y| {
+                let limited = timeout(SECOND, async {
+                    // It is up while this sleeps, and that is swallowed.
+                    let _ = catch_cancelled(sleep(2 * SECOND)).await;
+                    y.yield_(1).await;
+                });
+                log.push(limited.await.is_ok());
+            });
+            generator.next().await;
+            generator.aclose().await.unwrap();
+        }
+    });
+    assert!(log.take().is_empty(), "the body is over where it yields");
+}

@@ -93,7 +93,7 @@ fn a_shield_that_is_kept_can_be_asked_and_cancelled_by_itself() {
         let task = create_task(after(1, 7)).named("inner");
         let mut shielded = shield(&task);
         assert!(!shielded.done() && !shielded.cancelled());
-        assert!(format!("{shielded:?}").starts_with("<Shield pending task=<Task pending "));
+        assert!(format!("{shielded:?}").starts_with("<Shield pending child=<Task pending "));
         assert_eq!(&*shielded.child().task().unwrap().name(), "inner");
 
         assert!(shielded.cancel());

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::panic::Location;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
-use ronde_context::{CancelScope, CancelledError};
+use ronde_context::{Awaited, CancelScope, CancelledError};
 use ronde_loop::{ExceptionContext, Failure, Promise, TaskId, TaskRef, get_running_loop};
 
 use super::error::{FailureCause, TaskFailure};
@@ -16,8 +16,8 @@ pub(super) struct Members {
     created_at: &'static Location<'static>,
     /// Around the body.
     pub(super) scope: CancelScope,
-    /// The task that the group is in.
-    parent: TaskRef,
+    /// The task that the group is in. Weak, as its result may have a handle to the group in it.
+    parent: Weak<dyn Awaited>,
     /// Does the parent count a cancellation because of this group?
     is_counted: Cell<bool>,
     phase: Cell<Phase>,
@@ -83,11 +83,11 @@ impl fmt::Display for GroupClosedError {
 impl Error for GroupClosedError {}
 
 impl Members {
-    pub(super) fn new(created_at: &'static Location<'static>, parent: TaskRef) -> Rc<Self> {
+    pub(super) fn new(created_at: &'static Location<'static>, parent: &TaskRef) -> Rc<Self> {
         Rc::new(Self {
             created_at,
             scope: CancelScope::uncounted(),
-            parent,
+            parent: Rc::downgrade(&parent.to_awaited()),
             is_counted: Cell::new(false),
             phase: Cell::new(Phase::Open),
             cancelled: Cell::new(false),
@@ -146,8 +146,8 @@ impl Members {
     }
 
     /// The body has failed.
-    pub(super) fn body_failed(&self, error: Box<dyn Error>) {
-        let failure = TaskFailure::of(&self.parent, true, FailureCause::Error(error));
+    pub(super) fn body_failed(&self, parent: &TaskRef, error: Box<dyn Error>) {
+        let failure = TaskFailure::of(parent, true, FailureCause::Error(error));
         self.failures.borrow_mut().push(Failed::Known(failure));
         self.abort();
     }
@@ -178,18 +178,21 @@ impl Members {
     /// Cancels all, the body included, which the parent counts until the group is over.
     fn cut_short(&self) {
         if self.phase.get() == Phase::Open && !self.is_counted.replace(true) {
-            self.parent.to_awaited().count_scope(true);
+            self.count(true);
         }
         self.abort();
     }
 
     /// Takes that back. Returns whether the parent has been asked to cancel by nobody else.
     pub(super) fn uncount(&self) -> bool {
-        if !self.is_counted.take() {
-            return false;
-        }
-        self.parent.to_awaited().count_scope(false);
-        self.parent.cancelling() == 0
+        self.is_counted.take() && self.count(false) == Some(0)
+    }
+
+    /// Returns how many cancellations the parent counts now.
+    fn count(&self, cancelled: bool) -> Option<u32> {
+        let parent = self.parent.upgrade()?;
+        parent.count_scope(cancelled);
+        Some(parent.cancelling())
     }
 
     /// Cancels the tasks and the body, unless that has been done.

@@ -42,14 +42,14 @@ where
     F: AsyncFnOnce(TaskGroup) -> B,
 {
     let parent = current_task().expect("a task group was used outside of a task");
-    let members = Members::new(created_at, parent.clone());
+    let members = Members::new(created_at, &parent);
     let _guard = Guard(members.clone());
 
     let mut ending = match run_body(&members, body).await {
         Ending::Returned(value) => match judge(value) {
             Ok(value) => Ending::Returned(value),
             Err(error) => {
-                members.body_failed(error);
+                members.body_failed(&parent, error);
                 Ending::CutShort
             }
         },
@@ -88,13 +88,15 @@ where
             Ending::CutShort | Ending::Panicked(_) => Err(TaskGroupError::cancelled(created_at)),
         };
     }
-    if parent.cancelling() > 0 {
-        // Neither must be lost. What a timeout around us asked for ends there, and may not be all there is.
-        let error = match ending {
-            Ending::Cancelled(error) if !matches!(error.origin(), Origin::Scope(_)) => error,
-            _ => CancelledError::default(),
-        };
-        error.raise_later();
+    // Neither must be lost: what the task has been asked for, nor the closing of a generator that we are in.
+    match ending {
+        Ending::Cancelled(error) if error.origin() == Origin::Close => error.raise_later(),
+        _ if parent.cancelling() == 0 => {}
+        Ending::Cancelled(error) if !matches!(error.origin(), Origin::Scope(_)) => {
+            error.raise_later();
+        }
+        // What a timeout around us asked for ends there, and may not be all there is.
+        _ => CancelledError::default().raise_later(),
     }
     Err(TaskGroupError::new(created_at, failures, members.was_cancelled()))
 }

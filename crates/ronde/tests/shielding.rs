@@ -105,7 +105,7 @@ fn a_shield_that_is_kept_can_be_asked_and_cancelled_by_itself() {
 
         let shielded = shield(&task);
         assert!(shielded.done() && !shielded.cancel() && !shielded.cancelled());
-        assert!(format!("{shielded:?}").starts_with("<Shield finished task=<Task finished "));
+        assert!(format!("{shielded:?}").starts_with("<Shield finished child=<Task finished "));
         assert_eq!(shielded.await.unwrap(), 7);
     });
 }

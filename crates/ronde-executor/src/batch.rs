@@ -8,6 +8,7 @@ use std::task::Waker;
 use crate::callback::Handle;
 use crate::executor::Shared;
 use crate::inherited::Inherited;
+use crate::order::ReadyOrder;
 use crate::spawn::Runnable;
 
 /// What is about to run and is not a step of a task.
@@ -56,6 +57,19 @@ impl Ready {
         }
     }
 
+    /// Takes what is at `index`, from the front.
+    fn take(&self, index: usize) -> Option<Result<Runnable, Entry>> {
+        let mut places = self.places.borrow_mut();
+        let place = places.remove(index)?;
+        match place {
+            Some(step) => Some(Ok(step)),
+            None => {
+                let before = places.iter().take(index).filter(|place| place.is_none()).count();
+                self.others.borrow_mut().remove(before).map(Err)
+            }
+        }
+    }
+
     /// Takes everything that there is now.
     pub(crate) fn drain(&self) -> impl Iterator<Item = Result<Runnable, Entry>> {
         let mut others = self.others.take();
@@ -89,6 +103,12 @@ impl Drop for Running<'_> {
 pub(crate) fn run(shared: &Rc<Shared>) -> usize {
     let _running = Running::begin(shared);
     let count = shared.ready.len();
+    // Taken out, as what runs may set another one. It counts from the next batch on.
+    let order = shared.order.take();
+    if let Some(order) = order {
+        run_in_order(shared, count, order);
+        return count;
+    }
     for _ in 0..count {
         match shared.ready.pop() {
             Some(Ok(step)) => {
@@ -99,6 +119,47 @@ pub(crate) fn run(shared: &Rc<Shared>) -> usize {
         }
     }
     count
+}
+
+#[cold]
+fn run_in_order(shared: &Rc<Shared>, count: usize, order: Box<dyn ReadyOrder>) {
+    let mut order = PutBack { shared, order: Some(order) };
+    for left in (1..=count).rev() {
+        // Fewer, if the executor was closed by what ran.
+        let left = left.min(shared.ready.len());
+        if left == 0 {
+            break;
+        }
+        let next = order.next(left).min(left - 1);
+        match shared.ready.take(next) {
+            Some(Ok(step)) => {
+                step.run();
+            }
+            Some(Err(entry)) => entry.run(shared),
+            None => break,
+        }
+    }
+}
+
+/// Puts the order back after the batch, unless another one was set meanwhile.
+struct PutBack<'a> {
+    shared: &'a Shared,
+    order: Option<Box<dyn ReadyOrder>>,
+}
+
+impl PutBack<'_> {
+    fn next(&mut self, ready: usize) -> usize {
+        self.order.as_mut().map_or(0, |order| order.next(ready))
+    }
+}
+
+impl Drop for PutBack<'_> {
+    fn drop(&mut self) {
+        let mut order = self.shared.order.borrow_mut();
+        if order.is_none() {
+            *order = self.order.take();
+        }
+    }
 }
 
 impl Entry {

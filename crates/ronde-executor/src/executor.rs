@@ -16,6 +16,7 @@ use crate::callback::Handle;
 use crate::current::{self, Entered};
 use crate::error::PanicError;
 use crate::failure::{ExceptionContext, Failure};
+use crate::order::ReadyOrder;
 use crate::remote::{Arrival, Remote};
 use crate::task::{Task, TaskBuilder, TaskRef};
 
@@ -94,6 +95,7 @@ impl fmt::Debug for CurrentGuard {
 
 pub(crate) struct Shared {
     pub(crate) ready: Ready,
+    pub(crate) order: RefCell<Option<Box<dyn ReadyOrder>>>,
     pub(crate) remote: Remote,
     /// The tasks that are not done. A task keeps its index.
     pub(crate) tasks: RefCell<Slab<TaskRef>>,
@@ -118,6 +120,7 @@ impl Executor {
         Self {
             shared: Rc::new(Shared {
                 ready: Ready::default(),
+                order: RefCell::new(None),
                 remote: Remote::new(Box::new(notify)),
                 tasks: RefCell::new(Slab::new()),
                 created: Cell::new(0),
@@ -208,6 +211,13 @@ impl Executor {
     /// [`enter`](Self::enter) is the better form wherever a closure will do.
     pub fn make_current(&self) -> CurrentGuard {
         CurrentGuard { _entered: Entered::new(self.shared.clone()) }
+    }
+
+    /// Sets the order in which the entries of a batch run. `None`, the default, means first in, first out.
+    ///
+    /// Set during a batch, it counts from the next one on.
+    pub fn set_order(&self, order: Option<Box<dyn ReadyOrder>>) {
+        let _previous = self.shared.order.replace(order);
     }
 
     /// Runs what is ready now, and nothing that becomes ready meanwhile. Returns how many entries

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use ronde_executor::ReadyOrder;
 use ronde_reactor::{Poller, Reactor, default_poller};
 
 use crate::clock::{Clock, SystemClock};
@@ -9,6 +10,7 @@ use crate::error::RunError;
 use crate::event_loop::EventLoop;
 use crate::handle::{LoopHandle, Shared};
 use crate::job::JobExecutor;
+use crate::random::{RandomSource, SeededRandom};
 
 /// Makes an event loop out of its parameters.
 ///
@@ -24,7 +26,8 @@ pub struct Builder {
     clock: Option<Rc<dyn Clock>>,
     poller: Option<Box<dyn Poller>>,
     executor: Option<Rc<dyn JobExecutor>>,
-    random_seed: Option<u64>,
+    order: Option<Box<dyn ReadyOrder>>,
+    random: Option<Box<dyn RandomSource>>,
     debug: Option<bool>,
 }
 
@@ -53,10 +56,22 @@ impl Builder {
         self
     }
 
-    /// The seed of the loop's random numbers. Default: another one each time.
-    pub fn random_seed(mut self, seed: u64) -> Self {
-        self.random_seed = Some(seed);
+    /// The order of the entries that are ready in one turn. Default: first in, first out, which is what
+    /// programs are promised; see [`SeededOrder`](crate::SeededOrder) for tests that promise less.
+    pub fn order(mut self, order: impl ReadyOrder + 'static) -> Self {
+        self.order = Some(Box::new(order));
         self
+    }
+
+    /// Where the loop's random numbers come from. Default: a [`SeededRandom`] with another seed each time.
+    pub fn random(mut self, random: impl RandomSource + 'static) -> Self {
+        self.random = Some(Box::new(random));
+        self
+    }
+
+    /// The seed of the loop's random numbers: [`random`](Self::random) with a [`SeededRandom`].
+    pub fn random_seed(self, seed: u64) -> Self {
+        self.random(SeededRandom::new(seed))
     }
 
     /// Debug mode. Default: whether the variable `RONDE_DEBUG` is set, and to something but `0`.
@@ -79,7 +94,7 @@ impl Builder {
                 .map_err(|source| RunError::Io { doing: "creating the poller", source })?,
         };
         let debug = self.debug.unwrap_or_else(debug_by_environment);
-        let random = self.random_seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+        let random = self.random.unwrap_or_else(|| Box::new(SeededRandom::new(fastrand::u64(..))));
         let shared = Shared::new(
             Rc::new(Reactor::new(poller)),
             self.clock.unwrap_or_else(|| Rc::new(SystemClock)),
@@ -87,6 +102,7 @@ impl Builder {
             random,
             debug,
         );
+        shared.executor.set_order(self.order);
         Ok(EventLoop::of(LoopHandle { shared: Rc::new(shared) }))
     }
 }

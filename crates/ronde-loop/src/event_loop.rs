@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::time::Duration;
 
 use ronde_executor::{IntoChild, TaskError};
 
@@ -113,12 +114,57 @@ impl EventLoop {
         let _running = Running::start(&self.shared).ok_or(RunError::AlreadyRunning)?;
         self.shared.executor.enter(|| {
             loop {
-                self.shared.turn()?;
+                self.shared.turn(None)?;
                 if self.shared.stopping.replace(false) {
                     return Ok(());
                 }
             }
         })
+    }
+
+    /// Makes one turn, and waits in it for `limit` at the most; `None` is as long as it takes.
+    ///
+    /// So a loop is a guest in somebody else's main loop, as that of a user interface or of another
+    /// runtime: the host waits for its own events and for [what the loop waits for](LoopHandle::waits_on), no
+    /// longer than [`next_wait`](LoopHandle::next_wait) says, and then calls this with a limit of zero.
+    /// Between the turns no loop is running, so the host has its own handle to create tasks with.
+    ///
+    /// Returns whether the loop is to go on: `false` once after [`stop`](LoopHandle::stop) was called.
+    ///
+    /// # Errors
+    ///
+    /// - [`RunError::AlreadyRunning`] inside a running loop.
+    /// - [`RunError::Closed`] after `close`.
+    /// - [`RunError::Deadlock`], with a simulated clock only.
+    /// - [`RunError::Io`] if waiting for I/O failed.
+    ///
+    /// # In asyncio
+    ///
+    /// Nothing public; `loop._run_once` between the two halves into which 3.13 has split `run_forever`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ronde_loop::{EventLoop, yield_now};
+    /// use std::time::Duration;
+    ///
+    /// let event_loop = EventLoop::new()?;
+    /// let task = event_loop.create_task(async {
+    ///     yield_now().await;
+    ///     "done"
+    /// });
+    /// while !task.done() {
+    ///     // ... the host does its own things here ...
+    ///     event_loop.run_once(Some(Duration::ZERO))?;
+    /// }
+    /// assert_eq!(task.take_result().unwrap(), "done");
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    pub fn run_once(&self, limit: Option<Duration>) -> Result<bool, RunError> {
+        self.check_can_run()?;
+        let _running = Running::start(&self.shared).ok_or(RunError::AlreadyRunning)?;
+        self.shared.executor.enter(|| self.shared.turn(limit))?;
+        Ok(!self.shared.stopping.replace(false))
     }
 
     /// Closes the loop: drops what is left, and shuts the executor down without waiting.

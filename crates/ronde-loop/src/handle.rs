@@ -13,13 +13,14 @@ use ronde_executor::{
     ClosedError, CurrentGuard, ExceptionContext, ExceptionHandler, Executor, Handle, Remote,
     RemoteHandle, Task, TaskBuilder, TaskRef,
 };
-use ronde_reactor::{OwnedSource, Reactor, Source};
+use ronde_reactor::{BorrowedSource, OwnedSource, Reactor, Source};
 use ronde_timer::TimerQueue;
 
 use crate::asyncgens::AsyncGens;
 use crate::clock::Clock;
 use crate::job::{Job, JobExecutor, JobHandle, Jobs, Out, SubmitError};
 use crate::outside::{ClockHold, Outside, OutsideWait};
+use crate::random::RandomSource;
 use crate::thread_pool::ThreadPool;
 use crate::threadsafe::RemoteTasks;
 use crate::timeout::TimeoutError;
@@ -56,7 +57,7 @@ pub(crate) struct Shared {
     pub(crate) remote_tasks: RemoteTasks,
     job_executor: RefCell<Option<Rc<dyn JobExecutor>>>,
     job_executor_shut_down: Cell<bool>,
-    random: RefCell<fastrand::Rng>,
+    random: RefCell<Box<dyn RandomSource>>,
 }
 
 /// What a timer does when it is due.
@@ -70,7 +71,7 @@ impl Shared {
         reactor: Rc<Reactor>,
         clock: Rc<dyn Clock>,
         job_executor: Option<Rc<dyn JobExecutor>>,
-        random: fastrand::Rng,
+        random: Box<dyn RandomSource>,
         debug: bool,
     ) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
@@ -296,6 +297,25 @@ impl LoopHandle {
         self.shared.stopping.set(true);
     }
 
+    /// How long a turn of the loop would wait at the most: not at all if something is ready, else until the
+    /// next deadline; `None` if there is none. For hosts of a loop: see
+    /// [`EventLoop::run_once`](crate::EventLoop::run_once).
+    ///
+    /// Events and other threads may end the wait before.
+    pub fn next_wait(&self) -> Option<Duration> {
+        self.shared.next_wait()
+    }
+
+    /// What becomes readable when there is something for the loop to do: I/O, or a call from another
+    /// thread. A host polls it beside its own descriptors: see
+    /// [`EventLoop::run_once`](crate::EventLoop::run_once).
+    ///
+    /// `None` if the poller has no such thing: on Windows, and with a poller that doesn't say. A host can
+    /// then make turns with a short limit, or wait for the loop on another thread.
+    pub fn waits_on(&self) -> Option<BorrowedSource<'_>> {
+        self.shared.reactor.waits_on()
+    }
+
     /// Is the loop running?
     pub fn is_running(&self) -> bool {
         self.shared.running.get()
@@ -316,9 +336,9 @@ impl LoopHandle {
         self.shared.debug.set(debug);
     }
 
-    /// A random number. The sequence follows from the loop's [seed](crate::Builder::random_seed).
+    /// A random number, from the loop's [source](crate::Builder::random).
     pub fn random(&self) -> u64 {
-        self.shared.random.borrow_mut().u64(..)
+        self.shared.random.borrow_mut().next_u64()
     }
 
     /// Sets what is called with failures that nobody else sees; `None` brings back the default,

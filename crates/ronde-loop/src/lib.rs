@@ -36,9 +36,10 @@
 //!
 //! # Parameters
 //!
-//! The clock, the poller, the executor for blocking work and the seed of the random numbers are
-//! parameters of the loop: see [`Builder`]. With the [simulated clock](SimulatedClock) time jumps to
-//! the next deadline when nothing is ready.
+//! The clock, the poller, the order of the ready queue, the executor for blocking work and the random
+//! numbers are parameters of the loop: see [`Builder`]. With the [simulated clock](SimulatedClock) time
+//! jumps to the next deadline when nothing is ready. [`EventLoop::run_once`] makes single turns, for a
+//! loop that is a guest in another one.
 
 #![forbid(unsafe_code)]
 
@@ -47,9 +48,11 @@ mod builder;
 mod clock;
 mod error;
 mod event_loop;
+mod explore;
 mod handle;
 mod job;
 mod outside;
+mod random;
 mod resolve;
 mod running;
 mod sleep;
@@ -64,9 +67,11 @@ pub use builder::Builder;
 pub use clock::{Clock, SimulatedClock, SystemClock};
 pub use error::{Deadlock, RunError, StuckTask, UnobservedFailure};
 pub use event_loop::EventLoop;
+pub use explore::{SeededOrder, explore};
 pub use handle::LoopHandle;
 pub use job::{Job, JobError, JobExecutor, JobHandle, SubmitError};
 pub use outside::{ClockHold, OutsideWait};
+pub use random::{RandomSource, SeededRandom};
 pub use running::{NoRunningLoopError, get_running_loop};
 pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};
 pub use thread_pool::{ThreadPool, ThreadPoolBuilder, ThreadPoolError};
@@ -79,7 +84,7 @@ pub use timer_handle::TimerHandle;
 pub use ronde_executor::{
     AsChild, CallbackId, Child, ChildRef, ClosedError, CurrentGuard, ExceptionContext,
     ExceptionHandler, Failure, Handle, IntoChild, InvalidStateError, Join, JoinChild, JoinPromise,
-    JoinRef, JoinTask, PanicError, Promise, Remote, RemoteHandle, SetResultError, StackEnd, Task,
-    TaskBuilder, TaskError, TaskId, TaskRef, TaskStack, current_task,
+    JoinRef, JoinTask, PanicError, Promise, ReadyOrder, Remote, RemoteHandle, SetResultError,
+    StackEnd, Task, TaskBuilder, TaskError, TaskId, TaskRef, TaskStack, current_task,
 };
 pub use ronde_reactor::{BorrowedSource, Direction, Notify, OwnedSource, Poller, Source};

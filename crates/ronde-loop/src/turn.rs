@@ -19,11 +19,13 @@ const SLOW_TURN: Duration = Duration::from_millis(100);
 
 impl Shared {
     /// Makes one turn: see the crate's documentation for its steps.
-    pub(crate) fn turn(&self) -> Result<(), RunError> {
+    ///
+    /// It waits for `limit` at the most.
+    pub(crate) fn turn(&self, limit: Option<Duration>) -> Result<(), RunError> {
         self.executor.drain_remote();
         let busy = self.executor.ready() > 0 || self.stopping.get() || self.has_turn_end();
         if !busy {
-            self.wait()?;
+            self.wait(limit)?;
         } else if self.entries_since_wait.get() >= ENTRIES_BETWEEN_WAITS {
             self.look_for_io(Some(Duration::ZERO))?;
         }
@@ -43,21 +45,37 @@ impl Shared {
     }
 
     /// Nothing is ready: waits for I/O, other threads, or the next deadline.
-    fn wait(&self) -> Result<(), RunError> {
+    fn wait(&self, limit: Option<Duration>) -> Result<(), RunError> {
         let deadline = self.timers.borrow().next_deadline();
         if self.clock.is_simulated() {
-            return self.wait_simulated(deadline);
+            return self.wait_simulated(deadline, limit);
         }
-        let timeout = deadline.map(|when| when.saturating_duration_since(self.clock.now()));
-        self.look_for_io(timeout)
+        self.look_for_io(shorter(self.until(deadline), limit))
+    }
+
+    /// How long a turn would wait: see [`LoopHandle::next_wait`](crate::LoopHandle::next_wait).
+    pub(crate) fn next_wait(&self) -> Option<Duration> {
+        if self.executor.ready() > 0 || self.stopping.get() || self.has_turn_end() {
+            return Some(Duration::ZERO);
+        }
+        let deadline = self.timers.borrow().next_deadline();
+        self.until(deadline)
+    }
+
+    fn until(&self, deadline: Option<Instant>) -> Option<Duration> {
+        deadline.map(|when| when.saturating_duration_since(self.clock.now()))
     }
 
     /// Nothing is ready, and time is ours to move.
-    fn wait_simulated(&self, deadline: Option<Instant>) -> Result<(), RunError> {
+    fn wait_simulated(
+        &self,
+        deadline: Option<Instant>,
+        limit: Option<Duration>,
+    ) -> Result<(), RunError> {
         if self.jobs.out() > 0 || self.outside.holds_clock() {
             // Real work on another thread or in another process: its end is the next event, whatever the
             // timers say.
-            return self.look_for_io(None);
+            return self.look_for_io(limit);
         }
         let has_sources = !self.reactor.is_empty() || self.outside.is_awaited();
         if has_sources {
@@ -70,7 +88,7 @@ impl Shared {
         }
         match deadline {
             Some(when) => self.clock.advance_to(when),
-            None if has_sources => self.look_for_io(None)?,
+            None if has_sources => self.look_for_io(limit)?,
             None => {
                 let tasks = self.executor.all_tasks();
                 return Err(RunError::Deadlock(Deadlock::of(&tasks)));
@@ -132,5 +150,13 @@ impl Shared {
 fn report_if_slow(took: Duration, entries: usize) {
     if took >= SLOW_TURN {
         tracing::warn!(target: "ronde", ?took, entries, "a turn of the loop took long");
+    }
+}
+
+/// The shorter of two waits. `None` is as long as it takes.
+fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }

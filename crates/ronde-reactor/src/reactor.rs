@@ -89,6 +89,14 @@ impl Reactor {
         self.poller.notifier()
     }
 
+    /// What is readable while a [`wait`](Self::wait) would return at once, if there is such a thing.
+    ///
+    /// See [`Poller::waits_on`].
+    #[must_use]
+    pub fn waits_on(&self) -> Option<BorrowedSource<'_>> {
+        self.poller.waits_on()
+    }
+
     /// Waits until a source is ready, a notification arrives or `timeout` has passed, and hands
     /// the listeners of whatever became ready to `dispatch`. Returns how many those were.
     ///

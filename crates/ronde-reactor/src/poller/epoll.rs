@@ -123,6 +123,11 @@ impl Poller for SystemPoller {
     fn notifier(&self) -> Arc<dyn Notify> {
         Arc::clone(&self.notifier) as Arc<dyn Notify>
     }
+
+    fn waits_on(&self) -> Option<BorrowedSource<'_>> {
+        // An epoll descriptor can itself be polled (epoll(7), "Questions and answers").
+        Some(self.epoll.as_fd())
+    }
 }
 
 impl fmt::Debug for SystemPoller {

@@ -146,6 +146,14 @@ pub trait Poller: Debug {
 
     /// Returns what ends a [`wait`](Poller::wait) from another thread.
     fn notifier(&self) -> Arc<dyn Notify>;
+
+    /// What is readable while a `wait` would return at once, if there is such a thing: for those who wait
+    /// for several pollers at once.
+    ///
+    /// The default is `None`.
+    fn waits_on(&self) -> Option<BorrowedSource<'_>> {
+        None
+    }
 }
 
 /// Ends a reactor's wait from any thread.

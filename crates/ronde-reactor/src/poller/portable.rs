@@ -102,6 +102,12 @@ impl Poller for SystemPoller {
     fn notifier(&self) -> Arc<dyn Notify> {
         Arc::new(PollerNotifier(Arc::clone(&self.poller)))
     }
+
+    // A completion port of Windows can't be waited for beside sockets.
+    #[cfg(unix)]
+    fn waits_on(&self) -> Option<BorrowedSource<'_>> {
+        Some(std::os::fd::AsFd::as_fd(&*self.poller))
+    }
 }
 
 impl Drop for SystemPoller {

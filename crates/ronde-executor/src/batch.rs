@@ -155,10 +155,8 @@ impl PutBack<'_> {
 
 impl Drop for PutBack<'_> {
     fn drop(&mut self) {
-        let mut order = self.shared.order.borrow_mut();
-        if order.is_none() {
-            *order = self.order.take();
-        }
+        let newer = self.shared.order.take();
+        self.shared.order.set(newer.or_else(|| self.order.take()));
     }
 }
 

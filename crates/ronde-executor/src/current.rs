@@ -59,8 +59,7 @@ pub fn current_task() -> Option<TaskRef> {
 
 /// The current task as [`ronde_context::current_task`] gives it.
 pub(crate) fn current_awaited() -> Option<Weak<dyn Awaited>> {
-    let task = current_task()?;
-    Some(Rc::downgrade(&task.to_awaited()))
+    CURRENT.with(|current| current.task.borrow().as_ref().map(TaskRef::downgrade))
 }
 
 pub(crate) fn is_current_task(is_it: impl FnOnce(&TaskRef) -> bool) -> bool {

@@ -95,7 +95,7 @@ impl fmt::Debug for CurrentGuard {
 
 pub(crate) struct Shared {
     pub(crate) ready: Ready,
-    pub(crate) order: RefCell<Option<Box<dyn ReadyOrder>>>,
+    pub(crate) order: Cell<Option<Box<dyn ReadyOrder>>>,
     pub(crate) remote: Remote,
     /// The tasks that are not done. A task keeps its index.
     pub(crate) tasks: RefCell<Slab<TaskRef>>,
@@ -120,7 +120,7 @@ impl Executor {
         Self {
             shared: Rc::new(Shared {
                 ready: Ready::default(),
-                order: RefCell::new(None),
+                order: Cell::new(None),
                 remote: Remote::new(Box::new(notify)),
                 tasks: RefCell::new(Slab::new()),
                 created: Cell::new(0),

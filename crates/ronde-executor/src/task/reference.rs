@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::IntoFuture;
 use std::hash::{Hash, Hasher};
 use std::panic::Location;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use ronde_context::{
     Awaited, CancelledError, Context, Wait, cancel, copy_context, no_longer_waiting_for,
@@ -70,6 +70,12 @@ impl TaskRef {
     /// The task as something to wait for and to cancel: for authors of things like `gather`.
     pub fn to_awaited(&self) -> Rc<dyn Awaited> {
         self.record.clone().awaited()
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<dyn Awaited> {
+        // Not by way of `to_awaited`: a timeout asks for this when it begins.
+        let weak: Weak<dyn AnyTask> = Rc::downgrade(&self.record);
+        weak
     }
 
     /// A future that waited for the task is dropped.

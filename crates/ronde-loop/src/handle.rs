@@ -17,6 +17,7 @@ use ronde_reactor::{BorrowedSource, OwnedSource, Reactor, Source};
 use ronde_timer::TimerQueue;
 
 use crate::asyncgens::AsyncGens;
+use crate::at_close::CloseListeners;
 use crate::clock::Clock;
 use crate::job::{Job, JobExecutor, JobHandle, Jobs, Out, SubmitError};
 use crate::outside::{ClockHold, Outside, OutsideWait};
@@ -53,6 +54,7 @@ pub(crate) struct Shared {
     pub(crate) at_turn_end: RefCell<Vec<Rc<dyn Fn()>>>,
     pub(crate) jobs: Jobs,
     pub(crate) asyncgens: AsyncGens,
+    pub(crate) close_listeners: CloseListeners,
     pub(crate) outside: Outside,
     pub(crate) remote_tasks: RemoteTasks,
     job_executor: RefCell<Option<Rc<dyn JobExecutor>>>,
@@ -89,6 +91,7 @@ impl Shared {
             at_turn_end: RefCell::new(Vec::new()),
             jobs: Jobs::default(),
             asyncgens: AsyncGens::default(),
+            close_listeners: CloseListeners::default(),
             outside: Outside::default(),
             remote_tasks: RemoteTasks::default(),
             job_executor: RefCell::new(job_executor),
@@ -103,6 +106,9 @@ impl Shared {
             tracing::warn!(target: "ronde", "a task was unfinished when its loop was closed: {task:?}");
         }
         self.executor.close();
+        for failure in self.close_listeners.close() {
+            self.executor.call_exception_handler(&failure);
+        }
         self.remote_tasks.close();
         self.drop_timers();
         self.asyncgens.close();

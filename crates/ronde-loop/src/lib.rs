@@ -44,6 +44,7 @@
 #![forbid(unsafe_code)]
 
 mod asyncgens;
+mod at_close;
 mod builder;
 mod clock;
 mod error;
@@ -63,6 +64,7 @@ mod timer_handle;
 mod turn;
 
 pub use asyncgens::{CloseFuture, OpenGenerator};
+pub use at_close::CloseListener;
 pub use builder::Builder;
 pub use clock::{Clock, SimulatedClock, SystemClock};
 pub use error::{Deadlock, RunError, StuckTask, UnobservedFailure};
@@ -87,4 +89,6 @@ pub use ronde_executor::{
     JoinRef, JoinTask, PanicError, Promise, ReadyOrder, Remote, RemoteHandle, SetResultError,
     StackEnd, Task, TaskBuilder, TaskError, TaskId, TaskRef, TaskStack, current_task,
 };
-pub use ronde_reactor::{BorrowedSource, Direction, Notify, OwnedSource, Poller, Source};
+pub use ronde_reactor::{
+    BorrowedSource, Direction, Notify, OwnedSource, Poller, Readiness, Source,
+};

@@ -203,3 +203,58 @@ fn a_closed_loop_takes_no_tasks() {
     event_loop.close().unwrap();
     event_loop.create_task(async {}).detach();
 }
+
+struct Listener(Log, &'static str);
+
+impl ronde_loop::CloseListener for Listener {
+    fn loop_closes(self: Rc<Self>) {
+        self.0.push(self.1);
+        assert_ne!(self.1, "fails");
+    }
+}
+
+fn watch(event_loop: &EventLoop, log: &Log, name: &'static str) -> Rc<Listener> {
+    let listener = Rc::new(Listener(log.clone(), name));
+    let weak: std::rc::Weak<Listener> = Rc::downgrade(&listener);
+    event_loop.watch_close(weak);
+    listener
+}
+
+#[test]
+fn listeners_hear_of_the_end_in_order_and_once_unless_they_are_gone() {
+    let (event_loop, log) = (simulated(), Log::default());
+    let _first = watch(&event_loop, &log, "first");
+    drop(watch(&event_loop, &log, "gone"));
+    let _second = watch(&event_loop, &log, "second");
+    event_loop.close().unwrap();
+    event_loop.close().unwrap();
+    assert_eq!(log.take(), ["first", "second"]);
+    let _late = watch(&event_loop, &log, "late");
+    event_loop.close().unwrap();
+    assert!(log.take().is_empty());
+}
+
+#[test]
+fn a_listener_that_panics_is_reported_and_the_others_hear_of_the_end() {
+    let (event_loop, log) = (simulated(), Log::default());
+    let reports = log.clone();
+    event_loop.set_exception_handler(Some(Rc::new(move |context| {
+        reports.push(context.message.clone());
+    })));
+    let _fails = watch(&event_loop, &log, "fails");
+    let _second = watch(&event_loop, &log, "second");
+    event_loop.close().unwrap();
+    assert_eq!(log.take(), ["fails", "second", "a listener to the end of the loop failed"]);
+}
+
+#[test]
+fn listeners_that_are_gone_are_forgotten_along_the_way() {
+    let (event_loop, log) = (simulated(), Log::default());
+    let first = watch(&event_loop, &log, "first");
+    for _ in 0..1000 {
+        drop(watch(&event_loop, &log, "gone"));
+    }
+    event_loop.close().unwrap();
+    assert_eq!(log.take(), ["first"]);
+    assert_eq!(Rc::weak_count(&first), 0);
+}

@@ -45,6 +45,8 @@ mod ending;
 
 mod tls;
 
+mod callbacks;
+
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -88,6 +90,8 @@ pub(crate) struct Connection {
     halves: Cell<u8>,
     /// Made once, for it is needed in each turn that writes.
     at_turn_end: Rc<dyn Fn()>,
+    /// Called when what is known about the output has changed: see [`tell`](Self::tell).
+    write_callback: RefCell<Option<Rc<dyn Fn()>>>,
 }
 
 impl Connection {
@@ -149,6 +153,7 @@ impl Connection {
                         connection.turn_ends();
                     }
                 }),
+                write_callback: RefCell::default(),
             }
         })
     }

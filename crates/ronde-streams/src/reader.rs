@@ -245,6 +245,125 @@ impl StreamReader {
         .await
     }
 
+    /// Reads up to `max` bytes, if there are any: it never waits.
+    ///
+    /// `None` says that there is nothing now. Empty [`Bytes`] mean that the stream has ended, or that `max`
+    /// is zero. Of the readers that read from [anything](Self::from_async_read) it gives what is in the
+    /// buffer.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    ///
+    /// # In asyncio
+    ///
+    /// What a protocol's `data_received` is given.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_streams::StreamReader;
+    /// let reader = StreamReader::new();
+    /// assert_eq!(reader.try_read(100).unwrap(), None);
+    /// reader.feed_data(b"hello");
+    /// assert_eq!(reader.try_read(100).unwrap().unwrap(), "hello");
+    /// reader.feed_eof();
+    /// assert_eq!(reader.try_read(100).unwrap().unwrap(), "");
+    /// ```
+    #[doc(alias = "try_recv")]
+    #[doc(alias = "data_received")]
+    pub fn try_read(&self, max: usize) -> Result<Option<Bytes>, ReadError> {
+        let _turn = self.begin_read()?;
+        if max == 0 {
+            return Ok(Some(Bytes::new()));
+        }
+        let more = self.connection.try_fill()?;
+        Ok(more.map(|_| self.connection.with_input(|input| input.take(max.min(input.len())))))
+    }
+
+    /// Reads into `target`, if there is something to read: it never waits.
+    ///
+    /// Returns how many bytes that were, as [`try_read`](Self::try_read): `None` says that there is nothing
+    /// now, and zero that the stream has ended, or that there is no room in `target`. If the buffer is
+    /// empty, and no TLS is spoken, the system fills `target` itself, and nothing is copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    ///
+    /// # In asyncio
+    ///
+    /// What fills the buffer of a `BufferedProtocol`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_streams::StreamReader;
+    /// let reader = StreamReader::new();
+    /// let mut target = [0; 4];
+    /// assert_eq!(reader.try_read_into(&mut target).unwrap(), None);
+    /// reader.feed_data(b"hello");
+    /// assert_eq!(reader.try_read_into(&mut target).unwrap(), Some(4));
+    /// assert_eq!(&target, b"hell");
+    /// ```
+    #[doc(alias = "recv_into")]
+    pub fn try_read_into(&self, target: &mut [u8]) -> Result<Option<usize>, ReadError> {
+        let _turn = self.begin_read()?;
+        Ok(self.connection.try_read_into(target)?)
+    }
+
+    /// Has `callback` called, through the loop, when there may be something to read; `None` removes it.
+    ///
+    /// For those who are called instead of waiting, as a protocol is. The callback then calls
+    /// [`try_read`](Self::try_read) or [`try_read_into`](Self::try_read_into) until there is nothing now;
+    /// if it stops earlier, it must come back by itself, as by `call_soon`. After setting it, call them
+    /// as well: there may be something already.
+    ///
+    /// It is called for whatever arrives, and for the end and failures that the peer brings about. It is
+    /// not called when the connection is closed or aborted from here. The loop owns it: it lives until it
+    /// is removed or the connection is over. There is one per reader. A task may read as well, but not
+    /// while the callback does.
+    ///
+    /// # Errors
+    ///
+    /// - [`Unsupported`](io::ErrorKind::Unsupported) for readers of anything but sockets and pipes.
+    /// - If the system can't be asked to report what arrives.
+    ///
+    /// # In asyncio
+    ///
+    /// What the transport does for its protocol.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// # use ronde_loop::{EventLoop, Promise};
+    /// # use ronde_streams::from_socket;
+    /// # use std::{io::Write, os::unix::net::UnixStream, rc::Rc};
+    /// # EventLoop::new()?.run_until_complete(async {
+    /// let (ours, mut theirs) = UnixStream::pair().unwrap();
+    /// let (reader, _writer) = from_socket(ours).await.unwrap();
+    /// let (reader, received) = (Rc::new(reader), Promise::new());
+    ///
+    /// let (weak, promise) = (Rc::downgrade(&reader), received.clone());
+    /// let callback = move || {
+    ///     let Some(reader) = weak.upgrade() else { return };
+    ///     while let Some(bytes) = reader.try_read(100).unwrap() {
+    ///         let _ = promise.set_result(bytes);
+    ///     }
+    /// };
+    /// reader.set_callback(Some(Rc::new(callback))).unwrap();
+    ///
+    /// theirs.write_all(b"hello").unwrap();
+    /// assert_eq!(received.await.unwrap(), "hello");
+    /// # })?;
+    /// # }
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    pub fn set_callback(&self, callback: Option<Rc<dyn Fn()>>) -> io::Result<()> {
+        self.connection.set_read_callback(callback)
+    }
+
     /// Reads until the stream ends.
     ///
     /// The [limit](Self::limit) doesn't apply: a peer that never ends fills the memory.

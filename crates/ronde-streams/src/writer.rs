@@ -147,6 +147,88 @@ impl StreamWriter {
         self.connection.write_all(lines);
     }
 
+    /// Has `callback` called when the state of the output has changed; `None` removes it.
+    ///
+    /// For those who are called instead of waiting. It is called when the buffer has got
+    /// [full](Self::is_full) or has room again, when the connection has [failed](Self::exception), and
+    /// when it is [over](Self::is_closed). The writer of a pipe also learns, where the system tells (on
+    /// Unix), that nobody reads from it any more: then it is closed, or has failed if there was something
+    /// left to write.
+    ///
+    /// It is called at once: also inside [`write`](Self::write), [`close`](Self::close) and their like, as
+    /// their last act. So it had better only take a note, or queue what is to be done. It is not called for
+    /// what holds already when it is set. There is one per connection; it lives until it is removed or the
+    /// connection is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If the system can't be asked to report the end of a pipe. The callback is set, and hears of
+    /// everything else.
+    ///
+    /// # In asyncio
+    ///
+    /// `pause_writing`, `resume_writing` and `connection_lost` of a protocol.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// # use ronde_loop::EventLoop;
+    /// # use ronde_streams::from_socket;
+    /// # use std::{cell::RefCell, os::unix::net::UnixStream, rc::Rc};
+    /// # EventLoop::new()?.run_until_complete(async {
+    /// let (ours, theirs) = UnixStream::pair().unwrap();
+    /// let (_reader, writer) = from_socket(ours).await.unwrap();
+    /// let (writer, log) = (Rc::new(writer), Rc::new(RefCell::new(Vec::new())));
+    ///
+    /// let (weak, states) = (Rc::downgrade(&writer), log.clone());
+    /// let callback = move || {
+    ///     let Some(writer) = weak.upgrade() else { return };
+    ///     states.borrow_mut().push((writer.is_full(), writer.is_closed()));
+    /// };
+    /// writer.set_callback(Some(Rc::new(callback))).unwrap();
+    ///
+    /// writer.write(vec![b'x'; 10_000_000]);
+    /// writer.abort();
+    /// assert_eq!(log.take(), [(true, false), (false, true)]);
+    /// # drop(theirs);
+    /// # })?;
+    /// # }
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    #[doc(alias = "pause_writing")]
+    #[doc(alias = "resume_writing")]
+    pub fn set_callback(&self, callback: Option<Rc<dyn Fn()>>) -> io::Result<()> {
+        self.connection.set_write_callback(callback)
+    }
+
+    /// Was the high-water mark exceeded, and is the buffer not back at the low one? Then
+    /// [`drain`](Self::drain) waits.
+    ///
+    /// # In asyncio
+    ///
+    /// Between `pause_writing` and `resume_writing`.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.connection.is_full()
+    }
+
+    /// Is the connection over: closed, with all that was written sent, or aborted? Then
+    /// [`wait_closed`](Self::wait_closed) doesn't wait.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.connection.is_closed()
+    }
+
+    /// The failure of the connection, if it has failed.
+    ///
+    /// After a write that failed, what the peer has sent before can still be read: the connection is not
+    /// [over](Self::is_closed) yet.
+    #[must_use]
+    pub fn exception(&self) -> Option<io::Error> {
+        self.connection.exception()
+    }
+
     /// Has TLS spoken from here on, as a client.
     ///
     /// Both halves go on as before, over TLS. What was written before goes out as it is. Nobody may be

@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("ronde-loop", &["ronde-context", "ronde-executor", "ronde-timer", "ronde-reactor"]),
     ("ronde-streams", &["ronde-loop", "ronde-context"]),
     ("ronde-process", &["ronde-loop", "ronde-streams", "ronde-context"]),
+    ("ronde-transports", &["ronde-loop", "ronde-streams", "ronde-process", "ronde-context"]),
     ("ronde-process-pool", &["ronde-process", "ronde-loop", "ronde-streams", "ronde-context"]),
     ("ronde-macros", &[]),
     (FACADE, ALL_BELOW_THE_FACADE),
@@ -36,6 +37,7 @@ const ALL_BELOW_THE_FACADE: &[&str] = &[
     "ronde-loop",
     "ronde-streams",
     "ronde-process",
+    "ronde-transports",
     "ronde-process-pool",
     "ronde-macros",
 ];

@@ -127,6 +127,7 @@ impl Connection {
         drop(remains);
         wake(reader);
         wake(waiters);
+        self.tell();
     }
 
     /// The connection failed: nothing more can be sent or received.
@@ -155,6 +156,7 @@ impl Connection {
             let _ = source.set_callback(Direction::Write, None);
         }
         wake(waiters);
+        self.tell();
     }
 
     /// The first failure is the one that is told.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use ronde_loop::{Direction, Source, TimerHandle};
 use socket2::SockRef;
 
+use super::callbacks::News;
 use crate::buffer::{InputBuffer, OutputBuffer};
 use crate::error::Lost;
 use crate::sys;
@@ -55,6 +56,9 @@ pub(super) struct State {
     pub(super) waiters: Vec<Waker>,
     /// How many writes were dropped because the connection was closed or lost.
     pub(super) dropped_writes: u32,
+
+    /// What the writer's callback was told last.
+    pub(super) told: News,
 
     /// Dropped when the connection is over: it counts the connections of a server.
     pub(super) guard: Option<Rc<dyn Any>>,
@@ -116,6 +120,7 @@ impl State {
             paused: false,
             waiters: Vec::new(),
             dropped_writes: 0,
+            told: News::default(),
             guard: None,
         }
     }

@@ -108,6 +108,8 @@ impl Connection {
         drop(state);
         if is_idle {
             self.flush(Flush::TurnEnd);
+        } else {
+            self.tell();
         }
     }
 
@@ -173,7 +175,7 @@ impl Connection {
             };
             let callback = move || this.is_writable();
             match source.set_callback(Direction::Write, Some(Rc::new(callback))) {
-                Ok(false) => return,
+                Ok(false) => return self.tell(),
                 Ok(true) => {}
                 Err(error) => {
                     self.lose_output(error);
@@ -216,8 +218,9 @@ impl Connection {
                 };
                 wake(waiters);
                 if source.is_some_and(|source| source.is_ready(Direction::Write)) {
-                    self.wait_writable(Flush::Idle);
+                    return self.wait_writable(Flush::Idle);
                 }
+                self.tell();
             }
             Err(error) => {
                 self.lose_output(error);
@@ -250,11 +253,11 @@ impl Connection {
         drop(closed);
         wake(waiters);
         if lingers {
-            return self.linger();
-        }
-        if then == Flush::TurnEnd {
+            self.linger();
+        } else if then == Flush::TurnEnd {
             self.call_at_turn_end();
         }
+        self.tell();
     }
 
     /// Waits until the output is small again.
@@ -308,6 +311,7 @@ impl Connection {
             state.waiters_if_resumed()
         };
         wake(waiters);
+        self.tell();
     }
 
     pub(crate) fn limits(&self) -> (usize, usize) {

@@ -27,7 +27,7 @@ pub(crate) struct Io {
 mod unix;
 #[cfg(unix)]
 pub(crate) use unix::{
-    PIPE, SHARED_SOCKET, SOCKET, TERMINAL, is_family_unsupported, is_in_progress,
+    PIPE, SHARED_SOCKET, SOCKET, TERMINAL, is_family_unsupported, is_fifo, is_in_progress,
     is_out_of_resources, set_reuse_address, set_reuse_port, wait_writable,
 };
 

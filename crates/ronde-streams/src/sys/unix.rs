@@ -5,6 +5,7 @@ use std::io::{self, IoSlice};
 
 use ronde_loop::BorrowedSource;
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use socket2::Socket;
@@ -69,6 +70,12 @@ pub(crate) fn wait_writable(file: &File) -> io::Result<()> {
         Err(Errno::INTR) | Ok(_) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Is it a pipe, or something else that one can write to?
+pub(crate) fn is_fifo(source: BorrowedSource<'_>) -> bool {
+    rustix::fs::fstat(source)
+        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
 }
 
 /// Lets a server listen on an address on which connections of an earlier one still linger.

@@ -56,6 +56,12 @@ pub(crate) fn queue<D: Driven>(driven: &Rc<D>) {
 
 /// Runs the steps. Only the loop may call it.
 pub(crate) fn run<D: Driven>(driven: &Rc<D>) {
+    run_after(driven, || {});
+}
+
+/// Runs the steps after something else that calls the protocol. Only the loop may call it, and not while
+/// [they run](Caller::is_running).
+pub(crate) fn run_after<D: Driven>(driven: &Rc<D>, first: impl FnOnce()) {
     let caller = driven.caller();
     // Not the first one: a method of the protocol runs a loop inside ours. It will look again.
     if caller.is_running.replace(true) {
@@ -63,7 +69,10 @@ pub(crate) fn run<D: Driven>(driven: &Rc<D>) {
     }
     let running = Running(&caller.is_running);
     caller.look();
-    caller.context.borrow_mut().run(|| driven.steps());
+    caller.context.borrow_mut().run(|| {
+        first();
+        driven.steps();
+    });
     drop(running);
     if caller.is_noted.take() {
         queue(driven);
@@ -83,6 +92,10 @@ impl Caller {
 
     pub(crate) fn event_loop(&self) -> &LoopHandle {
         &self.event_loop
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.is_running.get()
     }
 
     /// The steps look at everything there is, from here on.

@@ -21,12 +21,9 @@
 //! ring, which `connection_lost` opens, or else the end of the loop.
 
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
 use std::io;
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll, Waker};
 
-use ronde_context::{Wait, decline, waiting_for};
 use ronde_loop::{CloseListener, LoopHandle};
 use ronde_streams::{ReadError, StreamReader, StreamWriter};
 
@@ -34,6 +31,7 @@ use crate::caller::{Caller, Driven, note, queue, run};
 use crate::protocol::Target;
 use crate::scratch::with_scratch;
 use crate::transport::Transport;
+use crate::waiters::Waiters;
 
 /// How often it is read before others have their turn.
 const READS_AT_ONCE: usize = 8;
@@ -66,7 +64,7 @@ pub(crate) struct Link {
     /// Why it was aborted, if the reason was found here.
     failure: RefCell<Option<io::Error>>,
     /// Whoever waits for it to be made, or to be lost.
-    waiters: RefCell<Vec<Waker>>,
+    waiters: Waiters,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +106,7 @@ impl Link {
             told_full: Cell::new(false),
             has_callback: Cell::new(false),
             failure: RefCell::default(),
-            waiters: RefCell::default(),
+            waiters: Waiters::default(),
         });
         let listener: Weak<dyn CloseListener> = link.this.clone();
         event_loop.watch_close(listener);
@@ -279,7 +277,7 @@ impl Link {
             let made = self.caller.call("connection_made", || target.connection_made(&transport));
             made.unwrap_or_else(|error| self.fail(error));
         }
-        self.wake();
+        self.waiters.wake();
         self.call_back_for_input(self.wants_input());
         true
     }
@@ -332,7 +330,7 @@ impl Link {
             // Reported already, and there is nothing left to abort.
             let _ = lost;
         }
-        self.wake();
+        self.waiters.wake();
     }
 
     /// Lets go of everything. Returns the protocol that was called.
@@ -348,45 +346,19 @@ impl Link {
             drop(reader);
         }
         let target = self.target.take();
-        self.wake();
+        self.waiters.wake();
         target
-    }
-
-    fn wake(&self) {
-        for waker in self.waiters.take() {
-            waker.wake();
-        }
     }
 
     /// Waits until `connection_made` was called, or will never be.
     pub(crate) async fn made(&self) {
-        self.wait("a connection to be made", || {
-            self.is_made.get() || self.stage.get() == Stage::Lost
-        })
-        .await;
+        let is_made = || self.is_made.get() || self.stage.get() == Stage::Lost;
+        self.waiters.wait("a connection to be made", is_made).await;
     }
 
     /// Waits until `connection_lost` was called, or never will be.
     pub(crate) async fn lost(&self) {
-        self.wait("a connection to be lost", || self.stage.get() == Stage::Lost).await;
-    }
-
-    async fn wait(&self, what: &'static str, is_true: impl Fn() -> bool) {
-        poll_fn(|cx: &mut Context<'_>| {
-            if decline(cx) {
-                return Poll::Pending;
-            }
-            if is_true() {
-                return Poll::Ready(());
-            }
-            let mut waiters = self.waiters.borrow_mut();
-            if !waiters.iter().any(|waker| waker.will_wake(cx.waker())) {
-                waiters.push(cx.waker().clone());
-            }
-            waiting_for(Wait::Leaf(what));
-            Poll::Pending
-        })
-        .await;
+        self.waiters.wait("a connection to be lost", || self.stage.get() == Stage::Lost).await;
     }
 }
 

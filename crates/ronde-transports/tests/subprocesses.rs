@@ -105,7 +105,8 @@ fn output_of_both_kinds_arrives_and_the_end_comes_last() {
         assert_eq!(log.first().unwrap(), "made");
         assert_eq!(log.last().unwrap(), "lost");
         assert_eq!(log.len(), 6);
-        let expected = ["exited: exit code 3", "lost", "made", "stderr lost", "stdin lost", "stdout lost"];
+        let expected =
+            ["exited: exit code 3", "lost", "made", "stderr lost", "stdin lost", "stdout lost"];
         assert_eq!(sorted(log), expected);
         assert_eq!(transport.returncode(), Some(ReturnCode::Exited(3)));
         assert!(transport.is_closing() && transport.pipe_transport(Pipe::Stdout).is_none());
@@ -193,9 +194,11 @@ fn closing_kills_and_closes_everything() {
 #[test]
 fn signals_reach_it_until_it_has_ended() {
     run(async {
-        for (signal, expected) in
-            [(None, Signal::TERM), (Some(Signal::USR1), Signal::USR1), (Some(Signal::KILL), Signal::KILL)]
-        {
+        for (signal, expected) in [
+            (None, Signal::TERM),
+            (Some(Signal::USR1), Signal::USR1),
+            (Some(Signal::KILL), Signal::KILL),
+        ] {
             let (transport, _) =
                 subprocess_exec(Recorder::default, "sleep").arg("1000").await.unwrap();
             match signal {
@@ -333,7 +336,8 @@ fn a_start_that_is_given_up_leaves_no_child_behind() {
             let factory = move || {
                 let children = std::fs::read_to_string("/proc/thread-self/children");
                 let children = children.unwrap_or_default();
-                pids.borrow_mut().extend(children.split(' ').filter_map(|it| it.parse::<u32>().ok()));
+                pids.borrow_mut()
+                    .extend(children.split(' ').filter_map(|it| it.parse::<u32>().ok()));
                 Recorder::default()
             };
             subprocess_exec(factory, "sleep").arg("1000")

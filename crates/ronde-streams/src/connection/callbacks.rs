@@ -62,7 +62,7 @@ impl Connection {
                 if let Some(end) = state.input_end() {
                     return end.map(|()| Some(false));
                 }
-                if !state.source.as_ref().is_some_and(|source| source.is_ready(Direction::Read)) {
+                if !state.source.as_ref().is_some_and(|source| state.may_receive(source)) {
                     return Ok(None);
                 }
                 state.receives_without_wait = 0;
@@ -178,10 +178,16 @@ impl State {
         self.input.is_empty() && self.tls.is_none() && self.input_end().is_none()
     }
 
+    /// Is it worth a try? After a write that failed it is: the loop may not have heard yet of what the peer
+    /// has sent before.
+    fn may_receive(&self, source: &Source) -> bool {
+        source.is_ready(Direction::Read) || self.lost.is_some()
+    }
+
     /// Receives once, past the input's buffer.
     fn receive_into(&mut self, target: &mut [u8]) -> io::Result<Option<usize>> {
         let Some(source) = &self.source else { return Ok(None) };
-        if !source.is_ready(Direction::Read) {
+        if !self.may_receive(source) {
             return Ok(None);
         }
         match source.try_io(Direction::Read, |source| (self.io.receive)(source, target)) {

@@ -310,7 +310,7 @@ impl Making {
 impl Drop for Making {
     fn drop(&mut self) {
         if let Some(transport) = &self.0 {
-            transport.abort();
+            transport.link().give_up();
         }
     }
 }

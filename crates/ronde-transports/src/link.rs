@@ -50,6 +50,8 @@ pub(crate) struct Link {
     stage: Cell<Stage>,
     /// Has `connection_made` been called?
     is_made: Cell<bool>,
+    /// Whoever wanted to have it doesn't any more.
+    is_given_up: Cell<bool>,
     /// Does somebody want it not to read?
     is_paused: Cell<bool>,
     /// How many changes to TLS are under way, which read for themselves.
@@ -99,6 +101,7 @@ impl Link {
             target: RefCell::new(Some(target)),
             stage: Cell::new(Stage::Open),
             is_made: Cell::new(false),
+            is_given_up: Cell::new(false),
             is_paused: Cell::new(false),
             upgrades: Cell::new(0),
             is_tls: Cell::new(is_tls),
@@ -202,6 +205,12 @@ impl Link {
         self.note();
     }
 
+    /// Ends it now, for nobody has been given a handle to it.
+    pub(crate) fn give_up(&self) {
+        self.is_given_up.set(true);
+        self.abort();
+    }
+
     /// Ends it now, and says why.
     pub(crate) fn fail(&self, error: io::Error) {
         self.failure.borrow_mut().get_or_insert(error);
@@ -266,8 +275,8 @@ impl Link {
 
     /// The first step. `false` if it came to nothing.
     fn make(&self) -> bool {
-        if self.is_over() || self.is_closing() {
-            // Whoever wanted it doesn't any more, and no protocol has heard of it.
+        if self.is_given_up.get() {
+            // No protocol has heard of it, and none will.
             self.let_go();
             return false;
         }
@@ -429,12 +438,13 @@ impl Link {
             Ok(Some(bytes)) => received(bytes).unwrap_or_else(|error| self.fail(error)),
             // Somebody else reads from it: a change to TLS.
             Err(ReadError::Busy) => return Input::Nothing,
-            // The connection has failed, which is seen next.
+            // The connection has failed, and there is no more to read: the next step sees that.
             Err(error) => {
+                self.has_ended.set(true);
+                self.call_back_for_input(false);
                 if !self.has_failed() {
                     self.fail(error.into());
-                }
-                if self.writer().is_none() {
+                } else if self.writer().is_none() {
                     self.stage.set(Stage::Closing);
                 }
             }

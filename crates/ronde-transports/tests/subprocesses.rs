@@ -132,6 +132,41 @@ fn input_is_written_with_flow_control_and_its_end_is_the_childs() {
     });
 }
 
+/// Writes to its child, and ends the input, as soon as it can.
+#[derive(Default)]
+struct Hasty(Recorder);
+
+impl SubprocessProtocol for Hasty {
+    fn connection_made(&mut self, transport: &SubprocessTransport) {
+        self.0.connection_made(transport);
+        let stdin = transport.pipe_transport(Pipe::Stdin).unwrap();
+        stdin.write("hello");
+        stdin.write_eof();
+        assert!(stdin.is_closing());
+    }
+
+    fn pipe_data_received(&mut self, pipe: Pipe, data: &[u8]) {
+        self.0.pipe_data_received(pipe, data);
+    }
+
+    fn pipe_connection_lost(&mut self, pipe: Pipe, error: Option<io::Error>) {
+        self.0.pipe_connection_lost(pipe, error);
+    }
+}
+
+#[test]
+fn its_pipes_can_be_used_and_closed_in_connection_made() {
+    run(async {
+        let (transport, protocol) = subprocess_exec(Hasty::default, "cat").await.unwrap();
+        transport.wait_closed().await;
+        protocol.with(|hasty| {
+            assert_eq!(hasty.0.stdout, b"hello");
+            let log = sorted(hasty.0.log.borrow().clone());
+            assert_eq!(log, ["made", "stderr lost", "stdin lost", "stdout lost"]);
+        });
+    });
+}
+
 #[test]
 fn an_exit_may_be_told_before_the_pipes_are_closed() {
     run(async {

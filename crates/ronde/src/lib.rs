@@ -146,12 +146,13 @@ pub mod subprocess {
     pub use ronde_process::*;
 }
 
-/// The event loop itself: callbacks, timers, descriptors, clocks, executors.
+/// The event loop itself: callbacks, timers, descriptors, clocks, executors; transports and protocols.
 ///
 /// For authors of frameworks, and for programs that need a callback rather than a task. It is a
 /// door of its own so that a program that goes through it can be seen to.
 pub mod low_level {
     pub use ronde_loop::*;
+    pub use ronde_transports::*;
 }
 
 pub mod guide;

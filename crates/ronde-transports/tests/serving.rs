@@ -237,10 +237,5 @@ fn a_start_that_is_given_up_leaves_no_socket_behind() {
         let records = Records::default();
         let starting = create_server(records.factory(), "localhost", 0);
         assert!(poll_and_drop(starting).await);
-        let starting = create_server(records.factory(), "localhost", 0);
-        let starting = spawn(async move { starting.await.map(drop) });
-        ronde_loop::yield_now().await;
-        starting.cancel();
-        assert!(starting.await.unwrap_err().is_cancelled());
     });
 }

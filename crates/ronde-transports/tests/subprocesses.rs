@@ -190,7 +190,10 @@ fn input_that_nobody_reads_is_a_broken_pipe() {
         stdin.write("a line\n");
         stdin.write(vec![b'x'; 1_000_000]);
         stdin.wait_closed().await;
-        assert_eq!(log(&protocol), ["made", "pause", "stdin lost with BrokenPipe"]);
+        // Whether the buffer was seen to be full before that is up to the child.
+        let log = log(&protocol);
+        let others: Vec<_> = log.iter().filter(|line| *line != "pause").collect();
+        assert_eq!(others, ["made", "stdin lost with BrokenPipe"]);
         transport.close();
         transport.wait_closed().await;
     });

@@ -9,8 +9,8 @@ use std::net::{TcpListener, TcpStream};
 
 use certificates::authority;
 use ronde_streams::{ConnectError, TlsError};
-use ronde_transports::{Transport, connect_accepted_socket};
-use support::{End, Record, Recorder, poll_and_drop, run, settle, spawn, until};
+use ronde_transports::{Buffered, BufferedProtocol, Transport, connect_accepted_socket};
+use support::{End, Record, Recorder, pattern, poll_and_drop, run, settle, spawn, until};
 
 fn socket_pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -66,28 +66,49 @@ fn what_arrives_after_the_call_belongs_to_tls() {
     });
 }
 
+/// Takes so many bytes and no more.
+struct Exactly {
+    transport: Transport,
+    bytes: Vec<u8>,
+    filled: usize,
+}
+
+impl BufferedProtocol for Exactly {
+    fn get_buffer(&mut self, _size_hint: usize) -> &mut [u8] {
+        &mut self.bytes[self.filled..]
+    }
+
+    fn buffer_updated(&mut self, bytes: usize) {
+        self.filled += bytes;
+        if self.filled == self.bytes.len() {
+            self.transport.pause_reading();
+        }
+    }
+}
+
 #[test]
 fn what_was_written_before_goes_out_as_it_is() {
     run(async {
         let (client, server) = pair().await;
-        server.transport.pause_reading();
-        client.transport.write(vec![b'x'; 1000]);
-        let options = authority().certify("localhost").server();
+        let transport = server.transport.clone();
+        let exactly = Exactly { transport, bytes: vec![0; 1000], filled: 0 };
+        let exactly = server.transport.set_protocol(Buffered(exactly));
+        client.transport.write(pattern(1000));
         let tls = authority().client().server_name("localhost");
         let upgrading = client.transport.start_tls(tls);
         let upgrading = spawn(async move { upgrading.await });
-        server.record.on_data(move |transport, _| {
-            transport.pause_reading();
-        });
-        server.transport.resume_reading();
-        until(|| server.record.received_bytes() == 1000).await;
+        until(|| exactly.with(|exactly| exactly.filled == 1000)).await;
+        assert!(exactly.with(|exactly| exactly.bytes == pattern(1000)));
+
+        server.transport.set_protocol(Recorder(server.record.clone()));
+        let options = authority().certify("localhost").server();
         server.transport.accept_tls(options).await.unwrap();
         upgrading.await.unwrap().unwrap();
         client.transport.write("secret");
         settle().await;
-        assert_eq!(server.record.received_bytes(), 1000, "it is still paused");
+        assert_eq!(server.record.received_bytes(), 0, "it is still paused");
         server.transport.resume_reading();
-        until(|| server.record.received_bytes() == 1006).await;
+        until(|| server.record.received() == b"secret").await;
     });
 }
 

@@ -20,31 +20,32 @@
 //! it is dropped, and the connection closed. A protocol that has a handle to its own transport makes a
 //! ring, which `connection_lost` opens, or else the end of the loop.
 
+mod reading;
+
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::{Rc, Weak};
 
 use ronde_loop::{CloseListener, LoopHandle};
-use ronde_streams::{ReadError, StreamReader, StreamWriter};
+use ronde_streams::{StreamReader, StreamWriter};
 
 use crate::caller::{Caller, Driven, note, queue, run};
 use crate::protocol::Target;
-use crate::scratch::with_scratch;
 use crate::transport::Transport;
 use crate::waiters::Waiters;
+
+use self::reading::Input;
 
 /// How often it is read before others have their turn.
 const READS_AT_ONCE: usize = 8;
 
-/// How much room a buffer of a protocol's own should have.
-const SIZE_HINT: usize = 64 * 1024;
-
 pub(crate) struct Link {
     this: Weak<Self>,
     caller: Caller,
-    /// A pipe has one of the two. They are in an `Rc` so that nothing is borrowed while they are used.
+    /// A pipe has one of the two. The end of a pipe for reading is closed by dropping the reader. It is in an
+    /// `Rc` so that nothing is borrowed while it is used.
     reader: RefCell<Option<Rc<StreamReader>>>,
-    writer: RefCell<Option<Rc<StreamWriter>>>,
+    writer: Option<StreamWriter>,
     /// `None` once the connection is lost.
     target: RefCell<Option<Target>>,
     stage: Cell<Stage>,
@@ -76,14 +77,6 @@ pub(crate) enum Stage {
     Lost,
 }
 
-/// What a look for input came to.
-enum Input {
-    /// There may be more.
-    Some,
-    /// There is nothing now.
-    Nothing,
-}
-
 impl Link {
     /// Makes one that calls `connection_made` in the next turn.
     pub(crate) fn new(
@@ -97,7 +90,7 @@ impl Link {
             this: this.clone(),
             caller: Caller::new(event_loop.clone()),
             reader: RefCell::new(reader.map(Rc::new)),
-            writer: RefCell::new(writer.map(Rc::new)),
+            writer,
             target: RefCell::new(Some(target)),
             stage: Cell::new(Stage::Open),
             is_made: Cell::new(false),
@@ -122,8 +115,8 @@ impl Link {
         self.caller.event_loop()
     }
 
-    pub(crate) fn writer(&self) -> Option<Rc<StreamWriter>> {
-        self.writer.borrow().clone()
+    pub(crate) fn writer(&self) -> Option<&StreamWriter> {
+        self.writer.as_ref()
     }
 
     fn reader(&self) -> Option<Rc<StreamReader>> {
@@ -293,11 +286,12 @@ impl Link {
 
     /// Tells whether the output is full, if that is new.
     fn tell_of_output(&self) {
-        let (Some(writer), Some(target)) = (self.writer(), self.target()) else { return };
+        let Some(writer) = self.writer() else { return };
         let is_full = writer.is_full();
         if self.stage.get() == Stage::Lost || self.told_full.replace(is_full) == is_full {
             return;
         }
+        let Some(target) = self.target() else { return };
         let told = if is_full {
             self.caller.call("pause_writing", || target.pause_writing())
         } else if !writer.is_closed() && !self.has_failed() {
@@ -323,10 +317,9 @@ impl Link {
     }
 
     fn exception(&self) -> Option<io::Error> {
-        match (self.writer(), self.reader()) {
-            (Some(writer), _) => writer.exception(),
-            (None, Some(reader)) => reader.exception(),
-            (None, None) => None,
+        match self.writer() {
+            Some(writer) => writer.exception(),
+            None => self.reader()?.exception(),
         }
     }
 
@@ -371,103 +364,6 @@ impl Link {
     }
 }
 
-/// Reading.
-impl Link {
-    /// Reads once, and calls the protocol with it.
-    fn read(&self) -> Input {
-        let (Some(reader), Some(target)) = (self.reader(), self.target()) else {
-            return Input::Nothing;
-        };
-        match target {
-            Target::Plain(protocol, _) => self.read_plain(&reader, |data| {
-                self.caller.call("data_received", || protocol.borrow_mut().data_received(data))
-            }),
-            Target::Buffered(protocol, _) => {
-                let read = self.caller.call("get_buffer", || {
-                    let mut protocol = protocol.borrow_mut();
-                    let buffer = protocol.get_buffer(SIZE_HINT);
-                    (buffer.is_empty(), reader.try_read_into(buffer))
-                });
-                match read {
-                    Ok((false, read)) => self.take(read, |bytes| {
-                        self.caller
-                            .call("buffer_updated", || protocol.borrow_mut().buffer_updated(bytes))
-                    }),
-                    Ok((true, _)) => {
-                        let error = "the protocol's `get_buffer` gave an empty buffer";
-                        self.fail(io::Error::new(io::ErrorKind::InvalidInput, error));
-                        Input::Some
-                    }
-                    Err(error) => {
-                        self.fail(error);
-                        Input::Some
-                    }
-                }
-            }
-        }
-    }
-
-    fn read_plain(
-        &self,
-        reader: &StreamReader,
-        data_received: impl FnOnce(&[u8]) -> io::Result<()>,
-    ) -> Input {
-        if self.is_tls.get() {
-            // It is in a buffer already, and can be had without another copy.
-            return match reader.try_read(usize::MAX) {
-                Ok(Some(data)) => self.take(Ok(Some(data.len())), |_| data_received(&data)),
-                Ok(None) => Input::Nothing,
-                Err(error) => self.take(Err(error), |_| Ok(())),
-            };
-        }
-        with_scratch(|scratch| {
-            let read = reader.try_read_into(scratch);
-            self.take(read, |bytes| data_received(&scratch[..bytes]))
-        })
-    }
-
-    /// Something was read: calls `received` with its size, or tells of the end.
-    fn take(
-        &self,
-        read: Result<Option<usize>, ReadError>,
-        received: impl FnOnce(usize) -> io::Result<()>,
-    ) -> Input {
-        match read {
-            Ok(None) => return Input::Nothing,
-            Ok(Some(0)) => self.input_ends(),
-            Ok(Some(bytes)) => received(bytes).unwrap_or_else(|error| self.fail(error)),
-            // Somebody else reads from it: a change to TLS.
-            Err(ReadError::Busy) => return Input::Nothing,
-            // The connection has failed, and there is no more to read: the next step sees that.
-            Err(error) => {
-                self.has_ended.set(true);
-                self.call_back_for_input(false);
-                if !self.has_failed() {
-                    self.fail(error.into());
-                } else if self.writer().is_none() {
-                    self.stage.set(Stage::Closing);
-                }
-            }
-        }
-        Input::Some
-    }
-
-    /// The peer will send no more.
-    fn input_ends(&self) {
-        self.has_ended.set(true);
-        self.call_back_for_input(false);
-        if self.has_failed() || self.is_closing() {
-            return;
-        }
-        let Some(target) = self.target() else { return };
-        match self.caller.call("eof_received", || target.eof_received()) {
-            Ok(true) if !self.is_tls.get() && self.writer.borrow().is_some() => {}
-            Ok(_) => self.close(),
-            Err(error) => self.fail(error),
-        }
-    }
-}
-
 impl Driven for Link {
     fn caller(&self) -> &Caller {
         &self.caller
@@ -477,7 +373,7 @@ impl Driven for Link {
         if self.stage.get() == Stage::Lost {
             return;
         }
-        if self.target().is_some_and(|target| target.is_in_use()) {
+        if self.target.borrow().as_ref().is_some_and(|target| target.is_in_use()) {
             // Somebody runs a loop while using the protocol. It is for later.
             return queue(self);
         }

@@ -1,7 +1,7 @@
 //! For those who are called back instead of waiting: reads that never wait, and news of the output.
 
 use std::io;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use ronde_loop::{Direction, Source};
 
@@ -130,7 +130,7 @@ impl Connection {
         if !self.is_pipe || !sys::is_fifo(source.borrow()) || self.is_closing() {
             return Ok(());
         }
-        let this: Weak<Self> = self.this.clone();
+        let this = self.this.clone();
         let callback = move || {
             if let Some(this) = this.upgrade() {
                 this.look_for_hang_up();

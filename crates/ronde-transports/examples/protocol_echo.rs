@@ -1,7 +1,7 @@
 //! A server that echoes what it is sent, and a client that stops when it has said everything.
 //!
 //! ```text
-//! cargo run -q --example echo_server
+//! cargo run -q --example protocol_echo
 //! ```
 
 use std::io;

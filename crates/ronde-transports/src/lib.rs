@@ -3,7 +3,8 @@
 //! For authors of frameworks, and for programs that come from asyncio's low-level API. Most programs are
 //! better served by streams and [`Process`](ronde_process::Process), which are awaited: `ronde_streams` and
 //! `ronde_process`. Here nothing waits. What is called must keep its place between two calls by itself; in
-//! return a connection costs no task, and the system may fill a buffer of yours.
+//! return no task runs for what arrives, and the system may fill a buffer of yours. (The connections of a
+//! server have a task each, which only waits for their end.)
 //!
 //! - A **protocol** is a value of yours with methods for what may happen: [`Protocol`],
 //!   [`BufferedProtocol`], [`DatagramProtocol`], [`SubprocessProtocol`].

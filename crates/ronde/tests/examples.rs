@@ -15,6 +15,7 @@ mod program;
 
 /// Examples that have tests of their own, and where.
 const TESTED_ELSEWHERE: &[&str] = &[
+    "explore_orders", // below: it shows a failure
     "website_status", // tests/website_status.rs
 ];
 
@@ -153,6 +154,8 @@ examples! {
         "client 60000: no answer",
         "the server has ended",
     ];
+    #[cfg(unix)] // There its host can wait for it.
+    guest_loop: ["hello, guest 1", "hello, guest 2"];
     #[cfg(all(unix, feature = "process-pool"))] // Processes are pooled there only.
     process_pool: [
         "17984 primes below 200000, counted here in {any}",
@@ -236,6 +239,19 @@ fn wait_all_ends_its_tasks_in_the_order_of_their_times() {
         .unzip();
     assert_eq!(tasks, (0..10).collect());
     assert!(times.is_sorted(), "{times:?}");
+}
+
+#[test]
+fn explore_orders_says_the_seed_that_breaks_the_program_and_that_one_does_it_alone() {
+    let run = Run::of(&mut Command::new(example("explore_orders")));
+    assert_eq!(run.output, "with the lock, no order of 100 loses money\n");
+    assert_eq!(run.code, Some(0));
+    let (_, line) = run.complaints.split_once("failed with seed ").unwrap();
+    let (seed, _) = line.split_once(' ').unwrap();
+
+    let again = Run::of(Command::new(example("explore_orders")).env("RONDE_SEED", seed));
+    assert!(again.complaints.contains(&format!("failed with seed {seed} ")));
+    assert_eq!(again.complaints.matches("money was lost").count(), 1);
 }
 
 /// With a port the servers serve for real, until Ctrl-C.

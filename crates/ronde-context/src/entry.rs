@@ -3,8 +3,9 @@
 use std::fmt;
 use std::rc::Rc;
 
+use crate::kind::WaitKind;
 use crate::registers;
-use crate::wait::Wait;
+use crate::wait::{Awaited, Wait};
 
 /// A list in which waiters stand in line, such as a lock's.
 ///
@@ -25,6 +26,17 @@ pub trait WaitList {
     ///
     /// Those of the formatter.
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+
+    /// What kind of thing is waited for.
+    fn kind(&self) -> WaitKind {
+        WaitKind::Other("a place in a line")
+    }
+
+    /// Who must do something for the line to move, such as the task that holds a lock. By default nobody
+    /// is known.
+    fn holders(&self) -> Vec<Rc<dyn Awaited>> {
+        Vec::new()
+    }
 }
 
 /// A waiter's entry in a [`WaitList`].
@@ -74,6 +86,14 @@ impl Entry {
     /// Marks the entry as cancelled. Returns whether it was still waiting.
     pub fn cancel(&self) -> bool {
         self.list.cancel_entry(self.key)
+    }
+
+    pub(crate) fn kind(&self) -> WaitKind {
+        self.list.kind()
+    }
+
+    pub(crate) fn holders(&self) -> Vec<Rc<dyn Awaited>> {
+        self.list.holders()
     }
 }
 

@@ -4,12 +4,18 @@ use std::any::Any;
 use std::collections::HashSet;
 use std::fmt;
 use std::rc::Rc;
+use std::time::Instant;
 
 use crate::CancelledError;
 use crate::entry::Entry;
+use crate::kind::{IoDirection, WaitKind};
 use crate::registers;
 
 /// What a suspended task waits for.
+///
+/// It is stored at every suspension, so it is small and holds no text. [`kind`](Self::kind) says what
+/// it is, [`waits_on`](Self::waits_on) who must do something for the wait to end; `Debug` puts it in
+/// words.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Wait {
@@ -17,7 +23,21 @@ pub enum Wait {
     For(Rc<dyn Awaited>),
     /// A place in a wait list, such as a lock's. It is marked as soon as the task is cancelled.
     Entry(Entry),
-    /// Something that can't: a timer, a descriptor, a thread. The text names the kind.
+    /// A time to come.
+    Timer(Instant),
+    /// A descriptor or socket, to become ready.
+    Descriptor {
+        /// Its number.
+        number: u64,
+        /// What it is to be ready for.
+        direction: IoDirection,
+    },
+    /// A function in an executor.
+    Thread {
+        /// Its type.
+        function: &'static str,
+    },
+    /// Something else that can't be cancelled by itself. The text names it.
     Leaf(&'static str),
     /// More than one thing, as under `join!`. A cancellation goes to none of them.
     Several,
@@ -33,8 +53,54 @@ impl Wait {
     pub fn target(&self) -> Option<&Rc<dyn Awaited>> {
         match self {
             Wait::For(target) => Some(target),
-            Wait::Entry(_) | Wait::Leaf(_) | Wait::Several => None,
+            _ => None,
         }
+    }
+
+    /// What kind of thing it is.
+    ///
+    /// ```
+    /// use ronde_context::{Wait, WaitKind};
+    /// assert_eq!(Wait::Leaf("a letter").kind(), WaitKind::Other("a letter"));
+    /// ```
+    pub fn kind(&self) -> WaitKind {
+        match self {
+            Wait::For(target) => target.kind(),
+            Wait::Entry(entry) => entry.kind(),
+            Wait::Timer(deadline) => WaitKind::Timer { deadline: *deadline },
+            Wait::Descriptor { number, direction } => {
+                WaitKind::Descriptor { number: *number, direction: *direction }
+            }
+            Wait::Thread { function } => WaitKind::Thread { function },
+            Wait::Leaf(words) => WaitKind::Other(words),
+            Wait::Several => WaitKind::Several,
+        }
+    }
+
+    /// Who must do something for the wait to end, as far as is known: the task that is waited for, or
+    /// the one that holds the lock. Empty where nobody in particular is known, as of a timer or a queue.
+    ///
+    /// ```
+    /// use ronde_context::Wait;
+    /// assert!(Wait::Leaf("a letter").waits_on().is_empty());
+    /// ```
+    pub fn waits_on(&self) -> Vec<Rc<dyn Awaited>> {
+        match self {
+            Wait::For(target) => vec![target.clone()],
+            Wait::Entry(entry) => entry.holders(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Is it something outside of the tasks, which can't be cancelled by itself: a timer, a descriptor,
+    /// a thread?
+    ///
+    /// ```
+    /// use ronde_context::Wait;
+    /// assert!(Wait::Leaf("a letter").is_leaf() && !Wait::Several.is_leaf());
+    /// ```
+    pub fn is_leaf(&self) -> bool {
+        !matches!(self, Wait::For(_) | Wait::Entry(_) | Wait::Several)
     }
 
     /// Marks the entry that is waited in, if there is one and it still waits. Returns whether it did.
@@ -55,8 +121,7 @@ impl fmt::Debug for Wait {
         match self {
             Wait::For(awaited) => awaited.describe(f),
             Wait::Entry(entry) => entry.fmt(f),
-            Wait::Leaf(kind) => f.write_str(kind),
-            Wait::Several => f.write_str("several things"),
+            wait => fmt::Display::fmt(&wait.kind(), f),
         }
     }
 }
@@ -95,6 +160,17 @@ pub trait Awaited {
     ///
     /// Those of the formatter.
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+
+    /// What kind of thing it is, for reports.
+    fn kind(&self) -> WaitKind {
+        WaitKind::Other("something that can be cancelled")
+    }
+
+    /// What must be done for this to be done, as far as is known: what a task waits for, the children of
+    /// a `gather`. For reports of who waits for whom. By default nothing is known.
+    fn waits_on(&self) -> Vec<Rc<dyn Awaited>> {
+        Vec::new()
+    }
 
     /// If this is a task, its executor's handle to it (`ronde-executor`'s `TaskRef`): for reports of who
     /// waits for whom. By default it is none.

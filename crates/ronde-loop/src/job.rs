@@ -1,5 +1,6 @@
 //! Jobs: functions that block, on their way to an executor and back.
 
+use std::any::type_name;
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
@@ -211,16 +212,16 @@ impl Jobs {
 
     /// Makes a job and the way to its result. At its end `notify`, if given, is told, so that a loop
     /// which waits for nothing else looks again.
-    pub(crate) fn make<T: Send + 'static>(
+    pub(crate) fn make<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
         &self,
-        function: impl FnOnce() -> T + Send + 'static,
+        function: F,
         notify: Option<Remote>,
         group: Option<Arc<Group>>,
     ) -> (Job, JobHandle<T>) {
         let out = self.count(notify, group);
         let state = State::Queued { function: Box::new(function), out };
         let shared = Arc::new(Shared { state: Mutex::new(state) });
-        let handle = JobHandle { shared: shared.clone() };
+        let handle = JobHandle { shared: shared.clone(), function: type_name::<F>() };
         let runner = Runner { shared };
         (Job { run: Box::new(move || runner.run()) }, handle)
     }
@@ -358,6 +359,8 @@ impl<T> Drop for Runner<T> {
 #[must_use = "dropping the handle of a job that hasn't begun removes the job"]
 pub struct JobHandle<T> {
     shared: Arc<Shared<T>>,
+    /// The type of the function.
+    function: &'static str,
 }
 
 impl<T> Future for JobHandle<T> {
@@ -381,7 +384,7 @@ impl<T> Future for JobHandle<T> {
         };
         *state = next;
         drop(state);
-        waiting_for(Wait::Leaf("a job in an executor"));
+        waiting_for(Wait::Thread { function: self.function });
         Poll::Pending
     }
 }

@@ -138,7 +138,11 @@ impl Future for Sleep {
             .expect("`sleep` was polled outside a running event loop");
         match polled {
             Poll::Ready(()) => self.when = When::Done,
-            Poll::Pending => waiting_for(Wait::Leaf("a timer")),
+            Poll::Pending => {
+                if let When::At(deadline) = self.when {
+                    waiting_for(Wait::Timer(deadline));
+                }
+            }
         }
         polled
     }

@@ -6,6 +6,8 @@ use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use ronde_context::{IoDirection, Wait, waiting_for};
+
 use crate::{BorrowedSource, Direction, OwnedSource, Reactor, Readiness, sys};
 
 /// A descriptor or socket that is registered with a reactor for exactly as long as it lives.
@@ -149,6 +151,26 @@ impl Source {
         sys::borrow(&self.io)
     }
 
+    /// Returns the number of the descriptor or socket, for reports.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// # use ronde_reactor::{Reactor, Source, default_poller};
+    /// # use std::{net::UdpSocket, os::fd::AsRawFd, rc::Rc};
+    /// # let reactor = Rc::new(Reactor::new(default_poller()?));
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// let number = socket.as_raw_fd();
+    /// assert_eq!(Source::new(&reactor, socket)?.number(), number as u64);
+    /// # }
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        sys::number(&self.io)
+    }
+
     /// Returns the reactor that the source is registered with.
     ///
     /// # Examples
@@ -268,6 +290,37 @@ impl Source {
         Poll::Pending
     }
 
+    /// What a task waits for that waits for `direction`: for those who poll, to say it with
+    /// [`ronde_context::waiting_for`]. [`ready`](Source::ready) and [`io`](Source::io) do so themselves.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_reactor::{Direction, Reactor, Source, default_poller};
+    /// # use std::{net::UdpSocket, rc::Rc};
+    /// # let reactor = Rc::new(Reactor::new(default_poller()?));
+    /// let source = Source::new(&reactor, UdpSocket::bind("127.0.0.1:0")?)?;
+    /// let wait = source.wait(Direction::Read);
+    /// assert_eq!(format!("{wait:?}"), format!("descriptor {} to be readable", source.number()));
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[must_use]
+    pub fn wait(&self, direction: Direction) -> Wait {
+        let direction = match direction {
+            Direction::Read => IoDirection::Read,
+            Direction::Write => IoDirection::Write,
+        };
+        Wait::Descriptor { number: self.number(), direction }
+    }
+
+    /// Says what the task waits for, if it has to.
+    fn tell<R>(&self, direction: Direction, polled: Poll<R>) -> Poll<R> {
+        if polled.is_pending() {
+            waiting_for(self.wait(direction));
+        }
+        polled
+    }
+
     /// Waits until `direction` is not known to block.
     ///
     /// See [`poll_ready`](Source::poll_ready), also for what happens when two tasks wait.
@@ -295,7 +348,7 @@ impl Source {
     /// # std::io::Result::Ok(())
     /// ```
     pub async fn ready(&self, direction: Direction) -> io::Result<()> {
-        poll_fn(|cx| self.poll_ready(direction, cx)).await
+        poll_fn(|cx| self.tell(direction, self.poll_ready(direction, cx))).await
     }
 
     /// Takes note of a *short* read or write: on a stream it means that there is no more for now.
@@ -495,7 +548,7 @@ impl Source {
         direction: Direction,
         mut f: impl FnMut(BorrowedSource<'_>) -> io::Result<R>,
     ) -> io::Result<R> {
-        poll_fn(|cx| self.poll_io(direction, cx, &mut f)).await
+        poll_fn(|cx| self.tell(direction, self.poll_io(direction, cx, &mut f))).await
     }
 
     /// Has `callback` handed to `dispatch` at every report about `direction`, until it is replaced

@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ronde_context::{Wait, decline, waiting_for};
+use ronde_context::decline;
 use ronde_loop::{Direction, LoopHandle, Sleep, Source, sleep};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
@@ -94,7 +94,6 @@ impl<F: Fn(SocketAddr) -> Attempt> Race<F> {
             }
             let has_next = self.started < self.addresses.len();
             if !has_next || !self.may_start_next(cx) {
-                waiting_for(Wait::Leaf("a connection to be made"));
                 return Poll::Pending;
             }
         }

@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
+use ronde_context::WaitKind;
+
 use crate::error::{BrokenBarrierError, NoPartiesError};
 use crate::line::{Gate, Line, uncancelled};
 use crate::waiters::State;
@@ -258,6 +260,8 @@ impl Drop for Present<'_> {
 
 /// Who is woken looks at the phase again.
 impl Gate for BarrierGate {
+    const KIND: WaitKind = WaitKind::Barrier;
+
     fn enter(_line: &Line<Self>, _amount: usize) -> bool {
         false
     }
@@ -284,6 +288,8 @@ impl Gate for BarrierGate {
 
 /// Who is woken looks at the phase again, and may find that others were faster.
 impl Gate for OutsideGate {
+    const KIND: WaitKind = WaitKind::Barrier;
+
     fn enter(_line: &Line<Self>, _amount: usize) -> bool {
         false
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
-use ronde_context::{CancelledError, catch_cancelled};
+use ronde_context::{CancelledError, WaitKind, catch_cancelled};
 
 use crate::error::{NotLockedError, WouldBlock};
 use crate::line::{Gate, Line};
@@ -319,6 +319,8 @@ impl Line<ConditionGate> {
 }
 
 impl Gate for ConditionGate {
+    const KIND: WaitKind = WaitKind::Condition;
+
     fn enter(_line: &Line<Self>, _amount: usize) -> bool {
         false
     }

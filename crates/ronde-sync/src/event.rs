@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
+use ronde_context::WaitKind;
+
 use crate::line::{Gate, Line};
 use crate::waiters::{State, Waiters};
 
@@ -121,6 +123,8 @@ impl fmt::Debug for Event {
 }
 
 impl Gate for EventGate {
+    const KIND: WaitKind = WaitKind::Event;
+
     fn enter(line: &Line<Self>, _amount: usize) -> bool {
         line.gate.is_set.get()
     }

@@ -7,7 +7,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use ronde_context::{Entry, Wait, WaitList, decline, no_longer_waiting_in, waiting_for};
+use ronde_context::{
+    Awaited, Entry, Wait, WaitKind, WaitList, decline, no_longer_waiting_in, waiting_for,
+};
 
 use crate::waiters::{Key, State, Waiters};
 
@@ -19,6 +21,9 @@ pub(crate) struct Line<G> {
 
 /// The rules by which a line moves. No borrow is held while they run.
 pub(crate) trait Gate: Sized + 'static {
+    /// What kind of thing one waits for in this line.
+    const KIND: WaitKind;
+
     /// Lets a newcomer pass, if it need not wait. Passing is done then.
     fn enter(line: &Line<Self>, amount: usize) -> bool;
 
@@ -35,6 +40,11 @@ pub(crate) trait Gate: Sized + 'static {
 
     /// Writes what it is, for `Debug` and for reports of deadlocks.
     fn describe(line: &Line<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+
+    /// Who must do something for the line to move, as far as is known.
+    fn holders(_line: &Line<Self>) -> Vec<Rc<dyn Awaited>> {
+        Vec::new()
+    }
 }
 
 impl<G: Gate> Line<G> {
@@ -96,6 +106,14 @@ impl<G: Gate> WaitList for Line<G> {
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         G::describe(self, f)
+    }
+
+    fn kind(&self) -> WaitKind {
+        G::KIND
+    }
+
+    fn holders(&self) -> Vec<Rc<dyn Awaited>> {
+        G::holders(self)
     }
 }
 

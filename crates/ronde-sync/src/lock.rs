@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::rc::{Rc, Weak};
 
-use ronde_context::{Awaited, current_task};
+use ronde_context::{Awaited, WaitKind, current_task};
 
 use crate::error::{NotLockedError, WouldBlock};
 use crate::line::{Gate, Line};
@@ -257,11 +257,16 @@ impl LockGate {
         self.owner.set(current_task());
     }
 
-    fn owner(&self) -> Option<String> {
+    /// The task that holds it. It may have ended since.
+    fn owner_task(&self) -> Option<Option<Rc<dyn Awaited>>> {
         let owner = self.owner.take()?;
         let task = owner.upgrade();
         self.owner.set(Some(owner));
-        Some(match task {
+        Some(task)
+    }
+
+    fn owner(&self) -> Option<String> {
+        Some(match self.owner_task()? {
             Some(task) => Described(&*task).to_string(),
             None => "a task that has ended".to_owned(),
         })
@@ -293,6 +298,8 @@ impl Line<LockGate> {
 }
 
 impl Gate for LockGate {
+    const KIND: WaitKind = WaitKind::Lock;
+
     /// Newcomers queue up also while a waiter that was woken hasn't run yet.
     fn enter(line: &Line<Self>, _amount: usize) -> bool {
         let free = !line.gate.locked.get() && line.ask(Waiters::all_cancelled);
@@ -317,6 +324,10 @@ impl Gate for LockGate {
         line.gate.write_state(f)?;
         line.write_waiters(f)?;
         f.write_str("]>")
+    }
+
+    fn holders(line: &Line<Self>) -> Vec<Rc<dyn Awaited>> {
+        line.gate.owner_task().flatten().into_iter().collect()
     }
 }
 

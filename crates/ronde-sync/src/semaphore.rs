@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
+use ronde_context::WaitKind;
+
 use crate::error::{ReleasedTooOftenError, WouldBlock};
 use crate::line::{Gate, Line};
 use crate::waiters::{State, Waiters};
@@ -286,6 +288,8 @@ impl SemaphoreGate {
 }
 
 impl Gate for SemaphoreGate {
+    const KIND: WaitKind = WaitKind::Semaphore;
+
     fn enter(line: &Line<Self>, slots: usize) -> bool {
         let value = line.gate.value.get();
         let free = slots <= value && line.ask(Waiters::all_cancelled);

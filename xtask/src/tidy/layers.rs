@@ -11,7 +11,7 @@ use crate::tree::{Package, Tree};
 const LAYERS: &[(&str, &[&str])] = &[
     ("ronde-context", &[]),
     ("ronde-timer", &[]),
-    ("ronde-reactor", &[]),
+    ("ronde-reactor", &["ronde-context"]),
     ("ronde-executor", &["ronde-context"]),
     ("ronde-sync", &["ronde-context"]),
     ("ronde-loop", &["ronde-context", "ronde-executor", "ronde-timer", "ronde-reactor"]),

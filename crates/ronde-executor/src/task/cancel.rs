@@ -5,7 +5,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use ronde_context::executor::withdraw;
-use ronde_context::{Awaited, CancelStep, CancelledError, Origin, Wait, cancel};
+use ronde_context::{Awaited, CancelStep, CancelledError, Origin, Wait, WaitKind, cancel};
 
 use super::record::{FORWARDED, Header, REQUESTED, Record, STICKY, State};
 use super::reference::TaskRef;
@@ -48,6 +48,15 @@ impl<T: 'static> Awaited for Record<T> {
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<Task '{}'>", self.header.name())
+    }
+
+    fn kind(&self) -> WaitKind {
+        WaitKind::Task
+    }
+
+    fn waits_on(&self) -> Vec<Rc<dyn Awaited>> {
+        let waiting = self.header.waiting.borrow().clone();
+        waiting.map_or_else(Vec::new, |wait| wait.waits_on())
     }
 
     fn task(self: Rc<Self>) -> Option<Rc<dyn Any>> {
@@ -209,7 +218,7 @@ impl Header {
     pub(super) fn deliver_at_suspension(&self) -> bool {
         let Some(target) = self.cancellable_wait() else {
             // As if the request had been made now that it waits: it stands.
-            let waits_for_a_leaf = matches!(&*self.waiting.borrow(), Some(Wait::Leaf(_)));
+            let waits_for_a_leaf = self.waiting.borrow().as_ref().is_some_and(Wait::is_leaf);
             if self.cancel_entry() || waits_for_a_leaf {
                 self.flags.set(STICKY);
             }

@@ -1,7 +1,7 @@
 //! Unix: a source is a file descriptor.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use crate::Source;
 
@@ -20,6 +20,12 @@ impl AsFd for Source {
 /// Lends the source; the same call on every platform.
 pub(crate) fn borrow(source: &OwnedSource) -> BorrowedSource<'_> {
     source.as_fd()
+}
+
+/// The source's number, as the system and its tools have it.
+pub(crate) fn number(source: &OwnedSource) -> u64 {
+    // An open descriptor's number is never negative.
+    u64::from(source.as_raw_fd().unsigned_abs())
 }
 
 /// Makes reads and writes return `WouldBlock` instead of waiting.

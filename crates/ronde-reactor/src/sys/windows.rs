@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::TcpStream;
-use std::os::windows::io::{AsSocket, BorrowedSocket, OwnedSocket};
+use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, OwnedSocket};
 
 use crate::Source;
 
@@ -21,6 +21,12 @@ impl AsSocket for Source {
 /// Lends the source; the same call on every platform.
 pub(crate) fn borrow(source: &OwnedSource) -> BorrowedSource<'_> {
     source.as_socket()
+}
+
+/// The source's number, as the system has it.
+
+pub(crate) fn number(source: &OwnedSource) -> u64 {
+    source.as_raw_socket() as u64
 }
 
 /// Makes reads and writes return `WouldBlock` instead of waiting.

@@ -119,14 +119,15 @@ impl Connection {
                 }
             }
             self.keep_reader(cx);
+            let mut wait = Wait::Leaf("input of a stream");
             if let Some(source) = source {
                 match source.poll_ready(Direction::Read, cx) {
-                    Poll::Pending => {}
+                    Poll::Pending => wait = source.wait(Direction::Read),
                     Poll::Ready(Ok(())) => continue,
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(self.lose(error))),
                 }
             }
-            waiting_for(Wait::Leaf("a socket to be readable"));
+            waiting_for(wait);
             return Poll::Pending;
         }
     }

@@ -291,7 +291,8 @@ impl Connection {
             return Poll::Ready(Ok(()));
         }
         state.add_waiter(cx);
-        waiting_for(Wait::Leaf("a socket to be writable"));
+        let wait = state.source.as_ref().map(|source| source.wait(Direction::Write));
+        waiting_for(wait.unwrap_or(Wait::Leaf("room for the output of a stream")));
         Poll::Pending
     }
 

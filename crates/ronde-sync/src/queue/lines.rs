@@ -4,6 +4,8 @@ use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::rc::{Rc, Weak};
 
+use ronde_context::WaitKind;
+
 use crate::line::{Gate, Line};
 use crate::waiters::{State, Waiters};
 
@@ -115,6 +117,8 @@ fn describe(lines: &Weak<Lines>, what: &str, f: &mut fmt::Formatter<'_>) -> fmt:
 
 /// Who is woken looks again, so all that passing means is to leave the line.
 impl Gate for Getters {
+    const KIND: WaitKind = WaitKind::QueueGet;
+
     fn enter(_line: &Line<Self>, _amount: usize) -> bool {
         false
     }
@@ -138,6 +142,8 @@ impl Gate for Getters {
 }
 
 impl Gate for Putters {
+    const KIND: WaitKind = WaitKind::QueuePut;
+
     fn enter(_line: &Line<Self>, _amount: usize) -> bool {
         false
     }
@@ -161,6 +167,8 @@ impl Gate for Putters {
 }
 
 impl Gate for Joiners {
+    const KIND: WaitKind = WaitKind::QueueJoin;
+
     fn enter(line: &Line<Self>, _amount: usize) -> bool {
         line.gate.0.upgrade().is_none_or(|lines| lines.unfinished.get() == 0)
     }

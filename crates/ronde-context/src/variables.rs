@@ -468,6 +468,12 @@ impl ContextSlot {
         Self(Slot { id: Cell::new(context.id), values: Cell::new(context.values) })
     }
 
+    /// Holds `context` from now on: not while it is entered.
+    pub fn replace(&self, context: Context) {
+        self.0.id.set(context.id);
+        let _values = self.0.values.replace(context.values);
+    }
+
     /// Exchanges what is in here and the thread's current context. So the second time it leaves
     /// again.
     #[inline]

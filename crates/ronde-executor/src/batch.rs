@@ -162,17 +162,21 @@ impl Drop for PutBack<'_> {
 
 impl Entry {
     fn run(self, shared: &Rc<Shared>) {
-        let outcome = match self {
-            Entry::Callback(handle) => handle.run(),
+        let handle = match self {
+            Entry::Callback(handle) => handle,
             Entry::Repeated(callback) => {
                 // In a context of its own, though not that of whoever registered it.
-                let call = move || Inherited::default().run(|| callback());
-                Handle::without_context(call).run()
+                Handle::without_context(move || Inherited::default().run(|| callback()))
             }
             Entry::Wake(waker) => {
                 waker.wake();
-                Ok(())
+                return;
             }
+        };
+        let outcome = if shared.instruments.steps() {
+            shared.run_callback_watched(Some(handle.created_at()), || handle.run())
+        } else {
+            handle.run()
         };
         if let Err(context) = outcome {
             shared.call_exception_handler(&context);

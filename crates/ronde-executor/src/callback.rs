@@ -5,6 +5,8 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 
+use ronde_context::Context;
+
 use crate::error::PanicError;
 use crate::failure::{ExceptionContext, Failure};
 use crate::inherited::Inherited;
@@ -36,6 +38,7 @@ trait Callback {
     fn run(&self);
     fn cancel(&self);
     fn state(&self) -> State;
+    fn context(&self) -> Option<Context>;
     fn created_at(&self) -> &'static Location<'static>;
 }
 
@@ -77,6 +80,13 @@ impl<F: FnOnce()> Callback for Once<F> {
         self.state.get()
     }
 
+    fn context(&self) -> Option<Context> {
+        let inherited = self.inherited.take();
+        let context = inherited.as_ref().map(Inherited::context);
+        self.inherited.set(inherited);
+        context
+    }
+
     fn created_at(&self) -> &'static Location<'static> {
         self.created_at
     }
@@ -114,6 +124,37 @@ impl Handle {
     /// Was it cancelled before it could be called?
     pub fn cancelled(&self) -> bool {
         self.callback.state() == State::Cancelled
+    }
+
+    /// A copy of the context that the callback will run in. `None` once it has been called or cancelled:
+    /// what it held is let go then.
+    ///
+    /// # In asyncio
+    ///
+    /// `Handle.get_context`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ronde_context::ContextVar;
+    /// # use ronde_executor::Executor;
+    /// # let executor = Executor::new(|| {});
+    ///
+    /// static USER: ContextVar<&str> = ContextVar::new("user");
+    /// USER.set("Ada");
+    /// let handle = executor.call_soon(|| ());
+    /// USER.set("Charles");
+    /// assert_eq!(handle.get_context().unwrap().get(&USER), Some("Ada"));
+    /// executor.run_batch();
+    /// assert!(handle.get_context().is_none());
+    /// ```
+    pub fn get_context(&self) -> Option<Context> {
+        self.callback.context()
+    }
+
+    /// Where the callback was registered.
+    pub fn created_at(&self) -> &'static Location<'static> {
+        self.callback.created_at()
     }
 
     /// Calls it, unless it has been called or cancelled. Returns the panic it ended in.

@@ -1,6 +1,6 @@
 //! What runs on this thread right now: the executor, and the task.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 use std::rc::{Rc, Weak};
 
@@ -12,14 +12,16 @@ use crate::task::TaskRef;
 
 struct Current {
     executor: RefCell<Option<Rc<Shared>>>,
-    task: RefCell<Option<TaskRef>>,
+    /// Swapped twice at every step, hence a `Cell`. Whoever looks takes it out meanwhile, and runs no
+    /// code of others.
+    task: Cell<Option<TaskRef>>,
 }
 
 thread_local! {
     // Never dropped, so that it can be used while the thread ends: destructors of other thread-local
     // values may wake tasks, and even drop executors. Between batches there is nothing in it.
     static CURRENT: ManuallyDrop<Current> = const {
-        ManuallyDrop::new(Current { executor: RefCell::new(None), task: RefCell::new(None) })
+        ManuallyDrop::new(Current { executor: RefCell::new(None), task: Cell::new(None) })
     };
 }
 
@@ -54,7 +56,7 @@ pub(crate) fn report(context: &ExceptionContext) {
 /// assert!(current_task().is_none());
 /// ```
 pub fn current_task() -> Option<TaskRef> {
-    CURRENT.with(|current| current.task.borrow().clone())
+    with_task(|task| task.cloned())
 }
 
 /// The current task as [`ronde_context::current_task`] gives it.
@@ -62,14 +64,34 @@ pub(crate) fn current_awaited() -> Option<Weak<dyn Awaited>> {
     CURRENT.with(|current| current.task.borrow().as_ref().map(TaskRef::downgrade))
 }
 
+/// The number of the task that runs right now, if it is one of `executor`, else zero.
+#[inline]
+pub(crate) fn current_number(executor: &Rc<Shared>) -> u64 {
+    with_task(|task| match task.map(TaskRef::header) {
+        Some(header) if header.executor.as_ptr() == Rc::as_ptr(executor) => header.number,
+        _ => 0,
+    })
+}
+
 pub(crate) fn is_current_task(is_it: impl FnOnce(&TaskRef) -> bool) -> bool {
-    CURRENT.with(|current| current.task.borrow().as_ref().is_some_and(is_it))
+    with_task(|task| task.is_some_and(is_it))
 }
 
 /// Makes `task` the current one (or none), and leaves there the one that was.
 #[inline]
 pub(crate) fn swap_task(task: &mut Option<TaskRef>) {
-    CURRENT.with(|current| std::mem::swap(&mut *current.task.borrow_mut(), task));
+    CURRENT.with(|current| *task = current.task.replace(task.take()));
+}
+
+#[inline]
+fn with_task<R>(look: impl FnOnce(Option<&TaskRef>) -> R) -> R {
+    CURRENT.with(|current| {
+        let task = current.task.take();
+        let seen = look(task.as_ref());
+        // `set` would have to look whether there is something to drop; there is not.
+        std::mem::forget(current.task.replace(task));
+        seen
+    })
 }
 
 /// While it lives, `executor` is the current one.

@@ -16,6 +16,7 @@ use crate::callback::Handle;
 use crate::current::{self, Entered};
 use crate::error::PanicError;
 use crate::failure::{ExceptionContext, Failure};
+use crate::instruments::Instruments;
 use crate::order::ReadyOrder;
 use crate::remote::{Arrival, Remote};
 use crate::task::{Task, TaskBuilder, TaskRef};
@@ -103,6 +104,7 @@ pub(crate) struct Shared {
     closed: Cell<bool>,
     /// Is a batch being run?
     pub(crate) running: Cell<bool>,
+    pub(crate) instruments: Instruments,
     exception_handler: RefCell<Option<ExceptionHandler>>,
     failure_watch: RefCell<Option<ExceptionHandler>>,
 }
@@ -126,6 +128,7 @@ impl Executor {
                 created: Cell::new(0),
                 closed: Cell::new(false),
                 running: Cell::new(false),
+                instruments: Instruments::default(),
                 exception_handler: RefCell::new(None),
                 failure_watch: RefCell::new(None),
             }),

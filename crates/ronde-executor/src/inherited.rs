@@ -55,6 +55,11 @@ impl Inherited {
         Self { something: Some(Box::new(Something { context, span })) }
     }
 
+    /// A copy of the context.
+    pub(crate) fn context(&self) -> Context {
+        self.something.as_ref().map_or_else(Context::new, |something| something.context.clone())
+    }
+
     #[inline]
     pub(crate) fn run<R>(self, f: impl FnOnce() -> R) -> R {
         match self.something {

@@ -51,7 +51,9 @@ mod current;
 mod error;
 mod executor;
 mod failure;
+mod graph;
 mod inherited;
+mod instruments;
 mod listeners;
 mod order;
 mod promise;
@@ -66,11 +68,16 @@ pub use current::current_task;
 pub use error::{InvalidStateError, PanicError, TaskError};
 pub use executor::{CurrentGuard, ExceptionHandler, Executor, Statistics, WeakExecutor};
 pub use failure::{ExceptionContext, Failure};
+pub use graph::{FrameCallGraphEntry, FutureCallGraph, WaitCycle, WaitLink, find_cycles};
+pub use instruments::{EntryWatch, NewTask, RunningEntry, TaskFactory, TaskObserver};
 pub use listeners::CallbackId;
 pub use order::ReadyOrder;
 pub use promise::{JoinPromise, Promise, SetResultError};
 pub use remote::{ClosedError, Remote, RemoteHandle};
-pub use task::{Join, JoinRef, JoinTask, StackEnd, Task, TaskBuilder, TaskId, TaskRef, TaskStack};
+pub use task::{
+    Join, JoinRef, JoinTask, StackEnd, Task, TaskBuilder, TaskId, TaskInfo, TaskRef, TaskStack,
+    TaskState, WaitInfo,
+};
 
 /// Makes the example of the README a test.
 #[cfg(doctest)]

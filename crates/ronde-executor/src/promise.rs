@@ -9,7 +9,8 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, ready};
 
 use ronde_context::{
-    Awaited, CancelStep, CancelledError, Wait, cancel, decline, no_longer_waiting_for, waiting_for,
+    Awaited, CancelStep, CancelledError, Wait, WaitKind, cancel, decline, no_longer_waiting_for,
+    waiting_for,
 };
 
 use crate::batch::Entry;
@@ -63,6 +64,7 @@ struct Shared<T> {
     observed: Cell<bool>,
     listeners: RefCell<Listeners<DoneCallback<T>>>,
     on_cancel: RefCell<Option<OnCancel>>,
+    waits_on: RefCell<Option<WaitsOn>>,
 }
 
 enum State<T> {
@@ -74,6 +76,7 @@ enum State<T> {
 
 type DoneCallback<T> = Box<dyn FnOnce(&Promise<T>)>;
 type OnCancel = Rc<dyn Fn(&CancelledError) -> CancelStep>;
+type WaitsOn = Rc<dyn Fn() -> Vec<Rc<dyn Awaited>>>;
 
 /// A promise had its result already. Carries the one that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +104,7 @@ impl<T: 'static> Promise<T> {
                 observed: Cell::new(false),
                 listeners: RefCell::new(Listeners::new()),
                 on_cancel: RefCell::new(None),
+                waits_on: RefCell::new(None),
             }),
         }
     }
@@ -151,6 +155,39 @@ impl<T: 'static> Promise<T> {
         }
         self.finish(State::Set(value));
         Ok(())
+    }
+
+    /// Says what must be done for the promise to be set: the tasks that a `gather` waits for, say.
+    ///
+    /// It is asked only for reports of who waits for whom, such as
+    /// [`TaskRef::call_graph`](crate::TaskRef::call_graph), and dropped when the promise is done.
+    ///
+    /// # In asyncio
+    ///
+    /// `asyncio.future_add_to_awaited_by`, for each of the tasks, and, at the end,
+    /// `future_discard_from_awaited_by`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_executor::{Executor, Promise, TaskRef};
+    /// let executor = Executor::new(|| {});
+    /// let (promise, worker) = (Promise::<u8>::new(), executor.spawn(std::future::pending::<()>()));
+    /// let worker = TaskRef::from(&worker);
+    /// promise.set_waits_on({
+    ///     let worker = worker.clone();
+    ///     move || vec![worker.to_awaited()]
+    /// });
+    /// let waiting = executor.spawn(promise.into_future());
+    /// executor.run_batch();
+    /// assert_eq!(waiting.waits_on(), [worker]);
+    /// ```
+    #[doc(alias = "future_add_to_awaited_by")]
+    #[doc(alias = "future_discard_from_awaited_by")]
+    pub fn set_waits_on(&self, children: impl Fn() -> Vec<Rc<dyn Awaited>> + 'static) {
+        if !self.done() {
+            let _previous = self.shared.waits_on.replace(Some(Rc::new(children)));
+        }
     }
 
     /// Cancels the promise. Returns false if it was done already.
@@ -269,6 +306,7 @@ impl<T: 'static> Promise<T> {
     fn finish(&self, state: State<T>) {
         *self.shared.state.borrow_mut() = state;
         let _on_cancel = self.shared.on_cancel.take();
+        let _waits_on = self.shared.waits_on.take();
         let listeners = self.shared.listeners.borrow_mut().take();
         for listener in listeners {
             match listener {
@@ -463,6 +501,15 @@ impl<T: 'static> Awaited for Shared<T> {
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<Promise {}>", self.state.borrow().name())
+    }
+
+    fn kind(&self) -> WaitKind {
+        WaitKind::Promise
+    }
+
+    fn waits_on(&self) -> Vec<Rc<dyn Awaited>> {
+        let waits_on = self.waits_on.borrow().clone();
+        waits_on.map_or_else(Vec::new, |waits_on| waits_on())
     }
 }
 

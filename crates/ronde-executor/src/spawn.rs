@@ -45,6 +45,7 @@ pub(crate) fn run(
     step.run();
 }
 
+#[inline]
 fn first_step(executor: &Rc<Shared>, future: impl Future<Output = ()> + 'static) -> Runnable {
     let builder = async_task::Builder::new().metadata(executor.remote.shared.clone());
     // SAFETY: `spawn_unchecked` asks for four things.

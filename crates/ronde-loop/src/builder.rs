@@ -76,7 +76,8 @@ impl Builder {
 
     /// Debug mode. Default: whether the variable `RONDE_DEBUG` is set, and to something but `0`.
     ///
-    /// In debug mode the loop tells of callbacks and task steps that took longer than 100 ms.
+    /// In debug mode the loop tells of callbacks and task steps that block it: see
+    /// [`LoopHandle::set_debug`].
     pub fn debug(mut self, debug: bool) -> Self {
         self.debug = Some(debug);
         self

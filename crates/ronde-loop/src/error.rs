@@ -5,7 +5,7 @@ use std::io;
 use std::panic::Location;
 
 use ronde_context::CancelledError;
-use ronde_executor::{ExceptionContext, Failure, PanicError, TaskRef};
+use ronde_executor::{ExceptionContext, Failure, PanicError, TaskRef, WaitCycle};
 
 /// Why there is no result from running a loop.
 ///
@@ -130,6 +130,9 @@ impl std::error::Error for UnobservedFailure {}
 pub struct Deadlock {
     /// The tasks that are not done, in the order of their creation.
     pub tasks: Vec<StuckTask>,
+    /// The circles among them: tasks that wait for one another, such as two that each hold the lock that
+    /// the other one wants. Each is told in a line for each of its tasks.
+    pub cycles: Vec<String>,
 }
 
 /// A task in a [`Deadlock`].
@@ -145,13 +148,16 @@ pub struct StuckTask {
 }
 
 impl Deadlock {
-    pub(crate) fn of(tasks: &[TaskRef]) -> Self {
+    pub(crate) fn of(tasks: &[TaskRef], cycles: &[WaitCycle]) -> Self {
         let stuck = |task: &TaskRef| StuckTask {
             name: task.name().to_string(),
             created_at: task.created_at().to_string(),
             waiting_for: task.waiting_for().map(|wait| format!("{wait:?}")),
         };
-        Self { tasks: tasks.iter().map(stuck).collect() }
+        Self {
+            tasks: tasks.iter().map(stuck).collect(),
+            cycles: cycles.iter().map(ToString::to_string).collect(),
+        }
     }
 }
 
@@ -161,6 +167,12 @@ impl fmt::Display for Deadlock {
         for task in &self.tasks {
             let wait = task.waiting_for.as_deref().unwrap_or("something unknown");
             write!(f, "\n  {} (created at {}) waits for {wait}", task.name, task.created_at)?;
+        }
+        for cycle in &self.cycles {
+            f.write_str("\n  in a circle:")?;
+            for line in cycle.lines() {
+                write!(f, "\n    {line}")?;
+            }
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ use ronde_timer::TimerQueue;
 use crate::asyncgens::AsyncGens;
 use crate::at_close::CloseListeners;
 use crate::clock::Clock;
+use crate::debugging::SLOW_CALLBACK_DURATION;
 use crate::job::{Job, JobExecutor, JobHandle, Jobs, Out, SubmitError};
 use crate::outside::{ClockHold, Outside, OutsideWait};
 use crate::random::RandomSource;
@@ -50,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) running: Cell<bool>,
     pub(crate) stopping: Cell<bool>,
     pub(crate) debug: Cell<bool>,
+    pub(crate) slow_callback_duration: Cell<Duration>,
     pub(crate) entries_since_wait: Cell<usize>,
     pub(crate) at_turn_end: RefCell<Vec<Rc<dyn Fn()>>>,
     pub(crate) jobs: Jobs,
@@ -78,7 +80,7 @@ impl Shared {
     ) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let notifier = reactor.notifier();
-        Self {
+        let shared = Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             executor: Executor::new(move || notifier.notify()),
             reactor,
@@ -86,7 +88,8 @@ impl Shared {
             clock,
             running: Cell::new(false),
             stopping: Cell::new(false),
-            debug: Cell::new(debug),
+            debug: Cell::new(false),
+            slow_callback_duration: Cell::new(SLOW_CALLBACK_DURATION),
             entries_since_wait: Cell::new(0),
             at_turn_end: RefCell::new(Vec::new()),
             jobs: Jobs::default(),
@@ -97,7 +100,9 @@ impl Shared {
             job_executor: RefCell::new(job_executor),
             job_executor_shut_down: Cell::new(false),
             random: RefCell::new(random),
-        }
+        };
+        shared.set_debug(debug);
+        shared
     }
 
     pub(crate) fn close(&self) {
@@ -330,16 +335,6 @@ impl LoopHandle {
     /// Is the loop closed?
     pub fn is_closed(&self) -> bool {
         self.shared.executor.is_closed()
-    }
-
-    /// Is debug mode on?
-    pub fn get_debug(&self) -> bool {
-        self.shared.debug.get()
-    }
-
-    /// Turns debug mode on or off.
-    pub fn set_debug(&self, debug: bool) {
-        self.shared.debug.set(debug);
     }
 
     /// A random number, from the loop's [source](crate::Builder::random).

@@ -47,6 +47,7 @@ mod asyncgens;
 mod at_close;
 mod builder;
 mod clock;
+mod debugging;
 mod error;
 mod event_loop;
 mod explore;
@@ -62,11 +63,16 @@ mod threadsafe;
 mod timeout;
 mod timer_handle;
 mod turn;
+mod watchdog;
 
 pub use asyncgens::{CloseFuture, OpenGenerator};
 pub use at_close::CloseListener;
 pub use builder::Builder;
 pub use clock::{Clock, SimulatedClock, SystemClock};
+pub use debugging::{
+    SLOW_CALLBACK_DURATION, capture_call_graph, eager_task_factory, format_call_graph,
+    print_call_graph,
+};
 pub use error::{Deadlock, RunError, StuckTask, UnobservedFailure};
 pub use event_loop::EventLoop;
 pub use explore::{SeededOrder, explore};
@@ -82,12 +88,15 @@ pub use timeout::{
     RescheduleError, Timeout, TimeoutError, WithTimeout, timeout, timeout_at, wait_for,
 };
 pub use timer_handle::TimerHandle;
+pub use watchdog::{BlockedEntry, BlockedThread, Stall, StallWatchdog, StallWatchdogBuilder};
 
 pub use ronde_executor::{
-    AsChild, CallbackId, Child, ChildRef, ClosedError, CurrentGuard, ExceptionContext,
-    ExceptionHandler, Failure, Handle, IntoChild, InvalidStateError, Join, JoinChild, JoinPromise,
-    JoinRef, JoinTask, PanicError, Promise, ReadyOrder, Remote, RemoteHandle, SetResultError,
-    StackEnd, Task, TaskBuilder, TaskError, TaskId, TaskRef, TaskStack, current_task,
+    AsChild, CallbackId, Child, ChildRef, ClosedError, CurrentGuard, EntryWatch, ExceptionContext,
+    ExceptionHandler, Failure, FrameCallGraphEntry, FutureCallGraph, Handle, IntoChild,
+    InvalidStateError, Join, JoinChild, JoinPromise, JoinRef, JoinTask, NewTask, PanicError,
+    Promise, ReadyOrder, Remote, RemoteHandle, RunningEntry, SetResultError, StackEnd, Task,
+    TaskBuilder, TaskError, TaskFactory, TaskId, TaskInfo, TaskObserver, TaskRef, TaskStack,
+    TaskState, WaitCycle, WaitInfo, WaitLink, current_task, find_cycles,
 };
 pub use ronde_reactor::{
     BorrowedSource, Direction, Notify, OwnedSource, Poller, Readiness, Source,

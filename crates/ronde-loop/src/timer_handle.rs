@@ -4,6 +4,7 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 use std::time::Instant;
 
+use ronde_context::Context;
 use ronde_executor::Handle;
 use ronde_timer::TimerKey;
 
@@ -58,6 +59,11 @@ impl TimerHandle {
     /// Was it cancelled before it could be called?
     pub fn cancelled(&self) -> bool {
         self.handle.cancelled()
+    }
+
+    /// A copy of the context that the callback will run in: see [`Handle::get_context`].
+    pub fn get_context(&self) -> Option<Context> {
+        self.handle.get_context()
     }
 
     /// When it is due, in the loop's time.

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use ronde_executor::{ExceptionContext, Failure, PanicError};
+use ronde_executor::{ExceptionContext, Failure, PanicError, find_cycles};
 use ronde_reactor::Listener;
 
 use crate::error::{Deadlock, RunError};
@@ -13,9 +13,6 @@ use crate::handle::{Shared, Timer};
 ///
 /// A prime, so that it doesn't march in step with a program's own rhythm.
 const ENTRIES_BETWEEN_WAITS: usize = 61;
-
-/// In debug mode, a turn that takes longer than this is worth a word.
-const SLOW_TURN: Duration = Duration::from_millis(100);
 
 impl Shared {
     /// Makes one turn: see the crate's documentation for its steps.
@@ -36,12 +33,8 @@ impl Shared {
             self.queue_due_timers(self.clock.now());
         }
 
-        let started = self.debug.get().then(Instant::now);
         let count = self.executor.run_batch();
         self.entries_since_wait.set(self.entries_since_wait.get() + count);
-        if let Some(started) = started {
-            report_if_slow(started.elapsed(), count);
-        }
         self.flush();
         Ok(())
     }
@@ -93,7 +86,7 @@ impl Shared {
             None if has_sources => self.look_for_io(limit)?,
             None => {
                 let tasks = self.executor.all_tasks();
-                return Err(RunError::Deadlock(Deadlock::of(&tasks)));
+                return Err(RunError::Deadlock(Deadlock::of(&tasks, &find_cycles(&tasks))));
             }
         }
         Ok(())
@@ -131,7 +124,8 @@ impl Shared {
         }
         let mut callbacks = self.at_turn_end.take();
         for callback in callbacks.drain(..) {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| callback())) {
+            let call = || self.executor.run_watched(|| callback());
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
                 self.executor.call_exception_handler(&ExceptionContext::new(
                     "a callback at the end of a turn failed",
                     Failure::Panic(PanicError::of(payload)),
@@ -146,12 +140,6 @@ impl Shared {
 
     fn has_turn_end(&self) -> bool {
         !self.at_turn_end.borrow().is_empty()
-    }
-}
-
-fn report_if_slow(took: Duration, entries: usize) {
-    if took >= SLOW_TURN {
-        tracing::warn!(target: "ronde", ?took, entries, "a turn of the loop took long");
     }
 }
 

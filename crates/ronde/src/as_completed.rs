@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 use ronde_loop::{
-    Child, IntoChild, JoinPromise, Promise, TimeoutError, get_running_loop, timeout_at,
+    Child, ChildRef, IntoChild, JoinPromise, Promise, TimeoutError, get_running_loop, timeout_at,
 };
 
 use crate::watch::Watch;
@@ -63,11 +63,11 @@ where
     for item in items {
         children.push(item.into_child());
     }
-    let finished = Rc::new(Finished::default());
+    let all = children.iter().map(|child| child.as_ref().clone()).collect();
+    let finished = Rc::new(Finished { children: all, ..Finished::default() });
     let watch = {
-        let finished = finished.clone();
-        let references = children.iter().map(|child| child.as_ref().clone());
-        Watch::start(references, move |index, _| finished.push(index))
+        let (all, finished) = (finished.children.to_vec(), finished.clone());
+        Watch::start(all, move |index, _| finished.push(index))
     };
     let children: Vec<_> = children.into_iter().map(Some).collect();
     AsCompleted { left: children.len(), children, finished, waiting: None, _watch: watch }
@@ -89,6 +89,8 @@ pub struct AsCompleted<T> {
 /// Those that are done and haven't been given out, by their places.
 #[derive(Default)]
 struct Finished {
+    /// All of them, for reports.
+    children: Rc<[ChildRef]>,
     places: RefCell<VecDeque<usize>>,
     waiting: RefCell<Option<Promise<()>>>,
 }
@@ -105,6 +107,8 @@ impl Finished {
 
     fn wait(&self) -> JoinPromise<(), ()> {
         let promise = Promise::new();
+        let children = self.children.clone();
+        promise.set_waits_on(move || children.iter().map(ChildRef::to_awaited).collect());
         let join = promise.wait_done();
         *self.waiting.borrow_mut() = Some(promise);
         join

@@ -234,13 +234,15 @@ enum Verdict {
 impl Gathering {
     fn new(children: &[ChildRef], fail_on: FailOn) -> Rc<Self> {
         let cancelled = Rc::new(RefCell::new(None));
+        let all: Rc<[ChildRef]> = children.into();
         let verdict = {
-            let (cancelled, children) = (cancelled.clone(), children.to_vec());
+            let (cancelled, children) = (cancelled.clone(), all.clone());
             Promise::with_cancel(move |error| {
                 *cancelled.borrow_mut() = Some(error.clone());
                 CancelStep::ForwardAll(children.iter().map(ChildRef::to_awaited).collect())
             })
         };
+        verdict.set_waits_on(move || all.iter().map(ChildRef::to_awaited).collect());
         let left = Cell::new(children.len());
         let settle = RefCell::default();
         Rc::new(Self { verdict, left, fail_on: Cell::new(fail_on), cancelled, settle })

@@ -48,6 +48,8 @@
 //!   [`ProcessPool`].
 //! - Other threads: [`run_coroutine_threadsafe`], [`RemoteTask`].
 //! - Child processes: [`create_subprocess_exec`], [`create_subprocess_shell`], [`subprocess`].
+//! - What all the tasks are doing: [`format_tasks`], [`format_task_tree`], [`find_cycles`],
+//!   [`capture_call_graph`], [`TaskRef::info`].
 //! - The event loop itself, for authors of frameworks: [`low_level`].
 //! - Every name of asyncio's, and what it is here: [`asyncio_map`].
 //!
@@ -72,6 +74,7 @@ mod gather;
 mod generator;
 mod group;
 mod interrupt;
+mod introspection;
 mod run;
 mod runner;
 mod shield;
@@ -98,6 +101,7 @@ pub use group::{
     FailureCause, GroupClosedError, GroupTaskBuilder, StartError, Started, TaskFailure, TaskGroup,
     TaskGroupError, task_group, try_task_group,
 };
+pub use introspection::{find_cycles, format_task_tree, format_tasks};
 pub use run::run;
 pub use runner::{Runner, RunnerBuilder};
 pub use shield::{Shield, shield};
@@ -106,16 +110,18 @@ pub use threads::{CancelToken, to_thread, to_thread_with_token};
 pub use wait::{ReturnWhen, Wait, Waited, wait};
 
 pub use ronde_context::{
-    CancelScope, CancelledError, CatchCancelled, Context, ContextVar, Origin, ResetError, Token,
-    catch_cancelled, copy_context,
+    CancelScope, CancelledError, CatchCancelled, Context, ContextVar, IoDirection, Origin,
+    ResetError, Token, WaitKind, catch_cancelled, copy_context,
 };
 pub use ronde_loop::{
-    AsChild, CallbackId, Child, ChildRef, Deadlock, IntoChild, InvalidStateError, JobError,
-    NoRunningLoopError, PanicError, Promise, RemoteTask, RemoteTaskError, RescheduleError,
-    RunError, SetResultError, Sleep, StackEnd, SubmitError, Task, TaskBuilder, TaskError, TaskId,
-    TaskRef, TaskStack, ThreadPool, ThreadPoolBuilder, ThreadPoolError, Timeout, TimeoutError,
-    UnobservedFailure, WithTimeout, YieldNow, current_task, get_running_loop,
-    run_coroutine_threadsafe, sleep, sleep_until, timeout, timeout_at, wait_for, yield_now,
+    AsChild, CallbackId, Child, ChildRef, Deadlock, FrameCallGraphEntry, FutureCallGraph,
+    IntoChild, InvalidStateError, JobError, NoRunningLoopError, PanicError, Promise, RemoteTask,
+    RemoteTaskError, RescheduleError, RunError, SetResultError, Sleep, StackEnd, SubmitError, Task,
+    TaskBuilder, TaskError, TaskId, TaskInfo, TaskRef, TaskStack, TaskState, ThreadPool,
+    ThreadPoolBuilder, ThreadPoolError, Timeout, TimeoutError, UnobservedFailure, WaitCycle,
+    WaitInfo, WaitLink, WithTimeout, YieldNow, capture_call_graph, current_task, format_call_graph,
+    get_running_loop, print_call_graph, run_coroutine_threadsafe, sleep, sleep_until, timeout,
+    timeout_at, wait_for, yield_now,
 };
 pub use ronde_macros::{main, test};
 pub use ronde_process::{create_subprocess_exec, create_subprocess_shell};

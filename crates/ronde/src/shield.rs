@@ -54,6 +54,8 @@ pub fn shield<A: IntoChild>(awaitable: A) -> Shield<A::Value> {
         return Shield { child, waiting: None };
     }
     let outer = Promise::<()>::new();
+    let shielded = child.as_ref().clone();
+    outer.set_waits_on(move || vec![shielded.to_awaited()]);
     let join = outer.wait_done();
     let done = outer.clone();
     let watch = Watch::start([child.as_ref().clone()], move |_, _| {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ronde_loop::{AsChild, JoinPromise, Promise, TimerHandle, get_running_loop};
+use ronde_loop::{AsChild, ChildRef, JoinPromise, Promise, TimerHandle, get_running_loop};
 
 use crate::watch::Watch;
 
@@ -137,6 +137,8 @@ impl<R: AsChild> Wait<R> {
         if watch.len() == 0 {
             release(&released);
         }
+        let children: Vec<_> = self.children.iter().map(AsChild::as_child).collect();
+        released.set_waits_on(move || children.iter().map(ChildRef::to_awaited).collect());
         let join = released.wait_done();
         let timer = self.timeout.map(|limit| {
             let event_loop = get_running_loop().expect("`wait` was awaited outside a running loop");

@@ -225,12 +225,16 @@ impl TaskBuilder {
         }
         record.header.index.set(executor.tasks.borrow_mut().insert(TaskRef::new(record.clone())));
         let task = Task::of(record.clone());
+        let mut eager = self.eager;
+        if executor.instruments.any() {
+            eager = executor.task_created(&task, eager);
+        }
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| created(&task))) {
             // Nothing would ever run the task. So it must not be waited for.
             record.finish(Err(TaskError::Cancelled(CancelledError::default())));
             resume_unwind(panic);
         }
-        coroutine::start(executor, record, future, self.eager);
+        coroutine::start(executor, record, future, eager);
         task
     }
 }

@@ -11,7 +11,9 @@ use pin_project_lite::pin_project;
 use ronde_context::executor::{Frame, Handler, Step, arm, enter, leave};
 use ronde_context::{CancelledError, Origin, Wait};
 
-use super::record::{ABANDONED, FORWARDED, Header, REQUESTED, Record, STARTED, STICKY};
+use super::record::{
+    ABANDONED, FORWARDED, Header, INSTRUMENTED, REQUESTED, Record, STARTED, STICKY,
+};
 use super::reference::TaskRef;
 use crate::current;
 use crate::error::{PanicError, TaskError};
@@ -66,6 +68,7 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.as_mut().project();
         let Some(record) = &*this.record else { return Poll::Ready(()) };
+        record.header.count_step();
         let mut waited = record.header.waiting.take();
         current::swap_task(this.reference);
         record.header.enter_inherited();
@@ -75,7 +78,10 @@ where
         record.header.leave_inherited();
         current::swap_task(this.reference);
 
-        if step.is_none() && frame.is_none() && !record.header.flags.any(REQUESTED | FORWARDED) {
+        if step.is_none()
+            && frame.is_none()
+            && !record.header.flags.any(REQUESTED | FORWARDED | INSTRUMENTED)
+        {
             // By far the most frequent end of a step.
             return Poll::Pending;
         }
@@ -96,7 +102,11 @@ where
         frame: Option<Box<Frame>>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        let Some(record) = self.as_mut().project().record.clone() else { return Poll::Ready(()) };
+        let this = self.as_mut().project();
+        let Some(record) = this.record.clone() else { return Poll::Ready(()) };
+        if record.header.flags.any(INSTRUMENTED) {
+            step_ends(&record.header, this.reference);
+        }
         // Here, too, code of others runs: values are dropped, and what the task waits for is asked
         // to cancel. Whatever happens, a task that is polled ends or is suspended.
         let settled = catch_unwind(AssertUnwindSafe(|| match step {
@@ -144,9 +154,35 @@ enum Delivery {
     Drop(CancelledError),
 }
 
-/// A step begins, and there is, or was, a cancellation about.
+/// Tells those who want to know. The task is the current one.
+fn step_begins(header: &Header) {
+    if let (Some(executor), Some(task)) = (header.executor.upgrade(), current::current_task()) {
+        executor.step_begins(&task);
+    }
+}
+
+/// Tells those who want to know. For them it is the current task once more.
+#[cold]
+fn step_ends(header: &Header, reference: &mut Option<TaskRef>) {
+    let (Some(executor), Some(task)) = (header.executor.upgrade(), reference.clone()) else {
+        return;
+    };
+    current::swap_task(reference);
+    header.enter_inherited();
+    executor.step_ends(&task);
+    header.leave_inherited();
+    current::swap_task(reference);
+}
+
+/// A step begins, and there is, or was, a cancellation about, or somebody looks on.
 #[cold]
 fn deliver(header: &Header, waited: Option<&Wait>) -> Result<Delivery, Panic> {
+    if header.flags.any(INSTRUMENTED) {
+        step_begins(header);
+    }
+    if !header.flags.any(REQUESTED | FORWARDED | ABANDONED) {
+        return Ok(Delivery::Poll);
+    }
     let abandoned = header.flags.any(ABANDONED);
     let due = catch_unwind(AssertUnwindSafe(|| header.take_due(waited)))?;
     Ok(match due {
@@ -174,7 +210,7 @@ fn step<F: Future>(
     cx: &mut Context<'_>,
 ) -> Option<Result<Step<F::Output>, Panic>> {
     let header = &record.header;
-    if header.flags.any(REQUESTED | FORWARDED | ABANDONED) {
+    if header.flags.any(REQUESTED | FORWARDED | ABANDONED | INSTRUMENTED) {
         match deliver(header, waited.as_ref()) {
             Ok(Delivery::Poll) => {}
             Ok(Delivery::Drop(error)) => {

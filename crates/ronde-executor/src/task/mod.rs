@@ -15,6 +15,7 @@
 mod builder;
 mod cancel;
 mod coroutine;
+mod facts;
 mod handle;
 mod join;
 mod record;
@@ -22,8 +23,10 @@ mod reference;
 mod stack;
 
 pub use builder::TaskBuilder;
+pub use facts::{TaskInfo, TaskState, WaitInfo};
 pub use handle::Task;
 pub(crate) use join::Waiter;
 pub use join::{Join, JoinRef, JoinTask};
+pub(crate) use record::INSTRUMENTED;
 pub use reference::{TaskId, TaskRef};
 pub use stack::{StackEnd, TaskStack};

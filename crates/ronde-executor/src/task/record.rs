@@ -6,6 +6,7 @@ use std::fmt;
 use std::panic::Location;
 use std::rc::{Rc, Weak};
 use std::task::Waker;
+use std::time::Duration;
 
 use ronde_context::executor::ContextSlot;
 use ronde_context::{Awaited, CancelledError, Context, Wait, copy_context};
@@ -14,6 +15,7 @@ use tracing::Span;
 use super::reference::TaskRef;
 use crate::batch::Entry;
 use crate::callback::Handle;
+use crate::current;
 use crate::error::{InvalidStateError, TaskError};
 use crate::executor::Shared;
 use crate::failure::{ExceptionContext, Failure, is_err};
@@ -37,6 +39,8 @@ pub(crate) struct Header {
     pub(crate) flags: Flags,
     /// How many cancellations were asked for and not taken back.
     pub(crate) cancelling: Cell<u32>,
+    /// How many steps it has made.
+    pub(crate) steps: Cell<u64>,
     /// What the coroutine is suspended on. Invariant: `None` once done, lest a chain of finished
     /// tasks hold one another and be dropped by recursion.
     pub(crate) waiting: RefCell<Option<Wait>>,
@@ -53,6 +57,10 @@ pub(crate) struct Header {
     /// The span that the task was created in. `None` if nobody traces.
     pub(crate) span: Option<Box<Span>>,
     pub(crate) number: u64,
+    /// The number of the task that created it, or zero.
+    pub(crate) parent: u64,
+    /// How long its steps took, in nanoseconds, as far as that was measured.
+    pub(crate) busy: Cell<u64>,
     pub(crate) executor: Weak<Shared>,
     /// Where the task is in `Shared::tasks`.
     pub(crate) index: Cell<usize>,
@@ -71,42 +79,44 @@ pub(crate) enum State {
     Panicked,
 }
 
-/// All that is rare, in one byte, so that the usual poll makes one test.
+/// All that is rare, in one word, so that the usual poll makes one test.
 #[derive(Default)]
-pub(crate) struct Flags(Cell<u8>);
+pub(crate) struct Flags(Cell<u16>);
 
 /// A cancellation waits to be delivered.
-pub(crate) const REQUESTED: u8 = 1;
+pub(crate) const REQUESTED: u16 = 1;
 /// The request stands: a later one doesn't replace its message. It was made while the task was
 /// suspended, where asyncio would have cancelled the future at once. In a task that is done: everybody
 /// gets the message.
-pub(crate) const STICKY: u8 = 1 << 1;
+pub(crate) const STICKY: u16 = 1 << 1;
 /// A cancellation was passed on to what the task waits for.
-pub(crate) const FORWARDED: u8 = 1 << 2;
+pub(crate) const FORWARDED: u16 = 1 << 2;
 /// The executor is being closed: the coroutine is dropped at its next step.
-pub(crate) const ABANDONED: u8 = 1 << 3;
+pub(crate) const ABANDONED: u16 = 1 << 3;
 /// Somebody has looked at the outcome.
-pub(crate) const OBSERVED: u8 = 1 << 4;
+pub(crate) const OBSERVED: u16 = 1 << 4;
 /// The first step has been made.
-pub(crate) const STARTED: u8 = 1 << 5;
+pub(crate) const STARTED: u16 = 1 << 5;
 /// Whether the task fails is to be known also when its value has been moved out.
-pub(crate) const WATCHED: u8 = 1 << 6;
+pub(crate) const WATCHED: u16 = 1 << 6;
 /// A watched task has returned an `Err`.
-pub(crate) const FAILED: u8 = 1 << 7;
+pub(crate) const FAILED: u16 = 1 << 7;
+/// Somebody wants to know of each step: see `instruments.rs`.
+pub(crate) const INSTRUMENTED: u16 = 1 << 8;
 
 impl Flags {
     #[inline]
-    pub(crate) fn any(&self, mask: u8) -> bool {
+    pub(crate) fn any(&self, mask: u16) -> bool {
         self.0.get() & mask != 0
     }
 
     #[inline]
-    pub(crate) fn set(&self, mask: u8) {
+    pub(crate) fn set(&self, mask: u16) {
         self.0.set(self.0.get() | mask);
     }
 
     #[inline]
-    pub(crate) fn clear(&self, mask: u8) {
+    pub(crate) fn clear(&self, mask: u16) {
         self.0.set(self.0.get() & !mask);
     }
 }
@@ -153,6 +163,9 @@ impl<T: 'static> Record<T> {
         Rc::new(Self {
             header: Header {
                 number: executor.next_task_number(),
+                parent: current::current_number(executor),
+                steps: Cell::new(0),
+                busy: Cell::new(0),
                 executor: Rc::downgrade(executor),
                 coroutine_type,
                 created_at,
@@ -198,6 +211,9 @@ impl<T: 'static> Record<T> {
         let executor = header.executor.upgrade();
         if let Some(executor) = &executor {
             let _task = executor.tasks.borrow_mut().try_remove(header.index.get());
+            if header.flags.any(INSTRUMENTED) {
+                executor.task_done(&TaskRef::new(self.clone()));
+            }
         }
         let listeners = header.listeners.borrow_mut().take();
         for listener in listeners {
@@ -231,6 +247,17 @@ impl<T: 'static> Record<T> {
 }
 
 impl Header {
+    /// It never reaches the end of the number, so nothing checks for that.
+    #[inline]
+    pub(crate) fn count_step(&self) {
+        self.steps.set(self.steps.get().wrapping_add(1));
+    }
+
+    pub(crate) fn add_busy_time(&self, took: Duration) {
+        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.busy.set(self.busy.get().saturating_add(took));
+    }
+
     pub(crate) fn is_done(&self) -> bool {
         self.state.get() != State::Pending
     }

@@ -52,6 +52,12 @@ pub struct TaskRef {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(u64);
 
+impl TaskId {
+    pub(super) fn of(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -213,11 +213,17 @@ impl Members {
     }
 
     /// `None` if there are no tasks left, else what is released when it is so.
-    pub(super) fn until_empty(&self) -> Option<Promise<()>> {
+    pub(super) fn until_empty(self: &Rc<Self>) -> Option<Promise<()>> {
         if self.tasks.borrow().is_empty() {
             return None;
         }
         let empty = Promise::new();
+        // Weak: the promise is kept in here.
+        let members = Rc::downgrade(self);
+        empty.set_waits_on(move || match members.upgrade() {
+            Some(members) => members.tasks.borrow().values().map(TaskRef::to_awaited).collect(),
+            None => Vec::new(),
+        });
         self.empty.replace(Some(empty.clone()));
         Some(empty)
     }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::panic::Location;
 use std::rc::Rc;
 use std::task::Waker;
 
@@ -17,8 +18,8 @@ pub(crate) enum Entry {
     /// Wakes a task. A timer that is due sits in the queue as this, so that its task runs in the
     /// batch after, as in asyncio, where the timer's entry only sets a future.
     Wake(Waker),
-    /// Something that runs more than once, such as a reader of a descriptor.
-    Repeated(Rc<dyn Fn()>),
+    /// Something that runs more than once, such as a reader of a descriptor, and where it was registered.
+    Repeated(Rc<dyn Fn()>, &'static Location<'static>),
 }
 
 /// The queue.
@@ -164,9 +165,10 @@ impl Entry {
     fn run(self, shared: &Rc<Shared>) {
         let handle = match self {
             Entry::Callback(handle) => handle,
-            Entry::Repeated(callback) => {
+            Entry::Repeated(callback, registered_at) => {
                 // In a context of its own, though not that of whoever registered it.
-                Handle::without_context(move || Inherited::default().run(|| callback()))
+                let call = move || Inherited::default().run(|| callback());
+                Handle::registered_at(registered_at, call)
             }
             Entry::Wake(waker) => {
                 waker.wake();

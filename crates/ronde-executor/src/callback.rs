@@ -95,23 +95,29 @@ impl<F: FnOnce()> Callback for Once<F> {
 impl Handle {
     #[track_caller]
     pub(crate) fn new(closure: impl FnOnce() + 'static) -> Self {
-        Self::with(closure, Some(Inherited::from_caller()))
+        Self::with(closure, Some(Inherited::from_caller()), Location::caller())
     }
 
-    /// Of a closure that runs in no context in particular, or sees to it itself.
-    #[track_caller]
-    pub(crate) fn without_context(closure: impl FnOnce() + 'static) -> Self {
-        Self::with(closure, None)
+    /// Of a closure that runs in no context in particular, or sees to it itself, and was registered
+    /// elsewhere.
+    pub(crate) fn registered_at(
+        location: &'static Location<'static>,
+        closure: impl FnOnce() + 'static,
+    ) -> Self {
+        Self::with(closure, None, location)
     }
 
-    #[track_caller]
-    fn with(closure: impl FnOnce() + 'static, inherited: Option<Inherited>) -> Self {
+    fn with(
+        closure: impl FnOnce() + 'static,
+        inherited: Option<Inherited>,
+        created_at: &'static Location<'static>,
+    ) -> Self {
         Self {
             callback: Rc::new(Once {
                 closure: RefCell::new(Some(closure)),
                 inherited: Cell::new(inherited),
                 state: Cell::new(State::Queued),
-                created_at: Location::caller(),
+                created_at,
             }),
         }
     }

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::{Rc, Weak};
 use std::task::Waker;
 
@@ -177,8 +177,19 @@ impl Executor {
     }
 
     /// Queues a callback that may run many times: a source that became ready.
+    #[track_caller]
     pub fn call_repeated(&self, callback: Rc<dyn Fn()>) {
-        self.shared.ready.push(Entry::Repeated(callback));
+        self.call_repeated_from(callback, Location::caller());
+    }
+
+    /// As [`call_repeated`](Self::call_repeated), of a callback that was registered elsewhere: the place
+    /// is for reports of its failure.
+    pub fn call_repeated_from(
+        &self,
+        callback: Rc<dyn Fn()>,
+        registered_at: &'static Location<'static>,
+    ) {
+        self.shared.ready.push(Entry::Repeated(callback, registered_at));
     }
 
     /// Queues a wake-up: the task runs in the batch after the next.
@@ -369,7 +380,8 @@ impl Shared {
             match arrival {
                 Arrival::Step(step) => self.ready.push_step(ManuallyDrop::into_inner(step)),
                 Arrival::Call(call) => {
-                    self.ready.push(Entry::Callback(Handle::without_context(|| call.run())));
+                    let handle = Handle::registered_at(call.created_at, || call.run());
+                    self.ready.push(Entry::Callback(handle));
                 }
             }
         }
@@ -415,7 +427,7 @@ impl Shared {
             let discarded = catch_unwind(AssertUnwindSafe(|| match entry {
                 Ok(step) => drop(step.run()),
                 Err(Entry::Callback(handle)) => handle.cancel(),
-                Err(Entry::Wake(_) | Entry::Repeated(_)) => {}
+                Err(Entry::Wake(_) | Entry::Repeated(..)) => {}
             }));
             if let Err(panic) = discarded {
                 let failure = Failure::Panic(PanicError::of(panic));

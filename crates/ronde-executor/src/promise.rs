@@ -4,6 +4,7 @@ use std::any::{Any, type_name};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, ready};
@@ -74,7 +75,8 @@ enum State<T> {
     Cancelled(CancelledError),
 }
 
-type DoneCallback<T> = Box<dyn FnOnce(&Promise<T>)>;
+/// What to call when the promise is done, and where that was asked for.
+type DoneCallback<T> = (Box<dyn FnOnce(&Promise<T>)>, &'static Location<'static>);
 type OnCancel = Rc<dyn Fn(&CancelledError) -> CancelStep>;
 type WaitsOn = Rc<dyn Fn() -> Vec<Rc<dyn Awaited>>>;
 
@@ -282,11 +284,12 @@ impl<T: 'static> Promise<T> {
     /// Calls `callback` in the turn after the promise is done; in the next turn, if it is.
     ///
     /// Outside a running executor a promise that is done calls it at once.
+    #[track_caller]
     pub fn add_done_callback(&self, callback: impl FnOnce(&Promise<T>) + 'static) -> CallbackId {
-        let inherited = Inherited::from_caller();
+        let (inherited, added_at) = (Inherited::from_caller(), Location::caller());
         let callback = move |promise: &Promise<T>| inherited.run(|| callback(promise));
         let mut listeners = self.shared.listeners.borrow_mut();
-        let id = listeners.push(Listener::Callback(Box::new(callback)));
+        let id = listeners.push(Listener::Callback((Box::new(callback), added_at)));
         if self.done() {
             let callback = listeners.remove(id);
             drop(listeners);
@@ -316,9 +319,9 @@ impl<T: 'static> Promise<T> {
         }
     }
 
-    fn call_soon(&self, callback: DoneCallback<T>) {
+    fn call_soon(&self, (callback, added_at): DoneCallback<T>) {
         let promise = self.clone();
-        let handle = Handle::without_context(move || callback(&promise));
+        let handle = Handle::registered_at(added_at, move || callback(&promise));
         let queued =
             current::with_executor(|executor| executor.ready.push(Entry::Callback(handle.clone())));
         if queued.is_none()

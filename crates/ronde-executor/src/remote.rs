@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::mem::ManuallyDrop;
+use std::panic::Location;
 use std::thread::{self, ThreadId};
 
 use concurrent_queue::ConcurrentQueue;
@@ -57,6 +58,7 @@ pub(crate) struct Call {
     closure: Closure,
     /// From the thread that sent it.
     inherited: Inherited,
+    pub(crate) created_at: &'static Location<'static>,
     cancelled: Arc<AtomicBool>,
 }
 
@@ -142,6 +144,7 @@ impl Remote {
     /// accept the closure and drop it, or leave it here for as long as there is a `Remote`. Only if
     /// [`is_closed`](Self::is_closed) is still false afterwards, it is sure to be run or dropped, be it
     /// at the end.
+    #[track_caller]
     pub fn call_soon_threadsafe(
         &self,
         closure: impl FnOnce() + Send + 'static,
@@ -149,7 +152,12 @@ impl Remote {
         self.check_open()?;
         let cancelled = Arc::new(AtomicBool::new(false));
         let inherited = Inherited::from_caller();
-        let call = Call { closure: Box::new(closure), inherited, cancelled: cancelled.clone() };
+        let call = Call {
+            closure: Box::new(closure),
+            inherited,
+            created_at: Location::caller(),
+            cancelled: cancelled.clone(),
+        };
         self.shared.push(Arrival::Call(call));
         Ok(RemoteHandle { cancelled })
     }

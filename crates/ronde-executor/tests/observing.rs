@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ronde_context::{Context, ContextVar};
 use ronde_executor::{
-    EntryWatch, Executor, RunningEntry, TaskBuilder, TaskObserver, TaskRef, current_task,
+    EntryWatch, Executor, Promise, RunningEntry, TaskBuilder, TaskObserver, TaskRef, current_task,
 };
 use support::Log;
 use tracing::field::{Field, Visit};
@@ -252,6 +252,29 @@ fn what_is_slow_is_named_with_the_place_it_comes_from() {
     executor.spawn(async {}).detach();
     executor.run_batch();
     assert!(warnings.take().is_empty());
+}
+
+#[test]
+fn a_done_callback_and_one_from_elsewhere_are_told_with_the_place_of_the_call() {
+    let (executor, log) = (Executor::new(|| {}), Log::default());
+    support::log_failures(&executor, &log);
+    let task = executor.spawn(async {});
+    task.add_done_callback(|_| panic!("one"));
+    let line = line!() - 1;
+    let promise = Promise::new();
+    promise.add_done_callback(|_| panic!("two"));
+    executor.enter(|| promise.set_result(())).unwrap();
+    executor.remote().call_soon_threadsafe(|| panic!("three")).unwrap();
+    support::run(&executor);
+    task.add_done_callback(|_| panic!("four"));
+    support::run(&executor);
+    let expected = [
+        format!("a callback failed: panicked: two (created at {}:{}:13)", file!(), line + 3),
+        format!("a callback failed: panicked: three (created at {}:{}:23)", file!(), line + 5),
+        format!("a callback failed: panicked: one (created at {}:{line}:10)", file!()),
+        format!("a callback failed: panicked: four (created at {}:{}:10)", file!(), line + 7),
+    ];
+    assert_eq!(log.take(), expected);
 }
 
 #[test]

@@ -194,6 +194,7 @@ impl LoopHandle {
     /// # Errors
     ///
     /// [`ClosedError`] if the loop is closed.
+    #[track_caller]
     pub fn call_soon_threadsafe(
         &self,
         callback: impl FnOnce() + Send + 'static,

@@ -96,7 +96,9 @@ impl Shared {
         self.entries_since_wait.set(0);
         let mut queue = |listener| match listener {
             Listener::Waker(waker) => waker.wake(),
-            Listener::Callback(callback) => self.executor.call_repeated(callback),
+            Listener::Callback(callback, set_at) => {
+                self.executor.call_repeated_from(callback, set_at);
+            }
         };
         self.reactor
             .wait(timeout, &mut queue)

@@ -4,8 +4,9 @@ mod common;
 
 use common::{Log, SECOND, simulated, turn};
 use ronde_loop::{
-    EventLoop, ExceptionContext, Failure, RunError, SLOW_CALLBACK_DURATION, TaskObserver, TaskRef,
-    capture_call_graph, eager_task_factory, format_call_graph, get_running_loop, sleep,
+    Direction, EventLoop, ExceptionContext, Failure, RunError, SLOW_CALLBACK_DURATION,
+    TaskObserver, TaskRef, capture_call_graph, eager_task_factory, format_call_graph,
+    get_running_loop, sleep,
 };
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -92,6 +93,27 @@ fn in_debug_mode_what_is_slow_is_told_with_its_name_and_its_place() {
     event_loop.call_soon(|| {});
     turn(&event_loop);
     assert!(messages.take().is_empty());
+}
+
+#[test]
+fn a_callback_of_a_descriptor_is_told_with_the_place_where_it_was_set() {
+    let messages = Messages::default();
+    let _logging = tracing::subscriber::set_default(messages.clone());
+    let event_loop = EventLoop::new().unwrap();
+    event_loop.set_debug(true);
+    event_loop.set_slow_callback_duration(Duration::ZERO);
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let source = event_loop.register(socket).unwrap();
+    let fails = || {
+        get_running_loop().unwrap().stop();
+        panic!("no luck");
+    };
+    source.set_callback(Direction::Write, Some(Rc::new(fails))).unwrap();
+    let place = format!("created at {}:{}:12", file!(), line!() - 1);
+    event_loop.run_forever().unwrap();
+    let told = messages.take();
+    assert!(told[0].starts_with(&format!("the callback {place} blocked the loop for")), "{told:?}");
+    assert_eq!(told[1], format!("a callback failed: panicked: no luck ({place})"));
 }
 
 #[test]

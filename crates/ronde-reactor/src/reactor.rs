@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
+use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -323,15 +324,15 @@ impl fmt::Debug for Reactor {
 ///
 /// let called = Rc::new(Cell::new(false));
 /// let flag = called.clone();
-/// Listener::Callback(Rc::new(move || flag.set(true))).call();
+/// Listener::Callback(Rc::new(move || flag.set(true)), std::panic::Location::caller()).call();
 /// assert!(called.get());
 /// ```
 #[derive(Clone)]
 pub enum Listener {
     /// The waker that [`Source::poll_ready`](crate::Source::poll_ready) stored last.
     Waker(Waker),
-    /// The callback that [`Source::set_callback`](crate::Source::set_callback) set.
-    Callback(Rc<dyn Fn()>),
+    /// The callback that [`Source::set_callback`](crate::Source::set_callback) set, and where it was set.
+    Callback(Rc<dyn Fn()>, &'static Location<'static>),
 }
 
 impl Listener {
@@ -343,7 +344,7 @@ impl Listener {
     pub fn call(self) {
         match self {
             Self::Waker(waker) => waker.wake(),
-            Self::Callback(callback) => callback(),
+            Self::Callback(callback, _) => callback(),
         }
     }
 }
@@ -352,7 +353,7 @@ impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Waker(waker) => f.debug_tuple("Waker").field(waker).finish(),
-            Self::Callback(_) => f.debug_tuple("Callback").finish_non_exhaustive(),
+            Self::Callback(_, set_at) => f.debug_tuple("Callback").field(set_at).finish(),
         }
     }
 }

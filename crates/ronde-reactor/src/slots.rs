@@ -43,6 +43,7 @@
 
 use std::fmt;
 use std::io;
+use std::panic::Location;
 use std::rc::Rc;
 use std::task::Waker;
 
@@ -168,16 +169,19 @@ impl Slot {
 #[derive(Default)]
 pub(crate) struct Told {
     waker: Option<Waker>,
-    callback: Option<Rc<dyn Fn()>>,
+    callback: Option<Callback>,
 }
+
+/// What to call, and where it was set.
+pub(crate) type Callback = (Rc<dyn Fn()>, &'static Location<'static>);
 
 impl Told {
     pub(crate) fn tell(self, tell: &mut dyn FnMut(Listener)) {
         if let Some(waker) = self.waker {
             tell(Listener::Waker(waker));
         }
-        if let Some(callback) = self.callback {
-            tell(Listener::Callback(callback));
+        if let Some((callback, set_at)) = self.callback {
+            tell(Listener::Callback(callback, set_at));
         }
     }
 }
@@ -189,7 +193,7 @@ pub(crate) struct DirectionState {
     /// Whom to wake. Invariant: only while the readiness is `Blocked`.
     pub(crate) waker: Option<Waker>,
     /// What to call at every report.
-    pub(crate) callback: Option<Rc<dyn Fn()>>,
+    pub(crate) callback: Option<Callback>,
 }
 
 impl DirectionState {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
+use std::panic::Location;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
@@ -562,6 +563,9 @@ impl Source {
     /// tried. A new source counts as ready, yet need not be tried: what it has to offer is reported
     /// by the first wait (for writing, by the first wait after the callback was set).
     ///
+    /// Reports of a callback that fails, or is slow, name the place where it was set, which is that of
+    /// this call.
+    ///
     /// A callback that was removed while `dispatch` already had it may still be called once.
     ///
     /// # Errors
@@ -605,12 +609,15 @@ impl Source {
     /// ```
     #[doc(alias = "add_reader")]
     #[doc(alias = "add_writer")]
+    #[track_caller]
     pub fn set_callback(
         &self,
         direction: Direction,
         callback: Option<Rc<dyn Fn()>>,
     ) -> io::Result<bool> {
         let Registration { reactor, key } = &self.registration;
+        let set_at = Location::caller();
+        let callback = callback.map(|callback| (callback, set_at));
         if callback.is_some() {
             reactor.arm(self.borrow(), *key, direction)?;
         }

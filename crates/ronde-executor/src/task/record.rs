@@ -22,7 +22,8 @@ use crate::failure::{ExceptionContext, Failure, is_err};
 use crate::inherited::{current_span, enter_span, exit_span};
 use crate::listeners::{Listener, Listeners};
 
-pub(crate) type DoneCallback = Box<dyn FnOnce(&TaskRef)>;
+/// What to call when the task is done, and where that was asked for.
+pub(crate) type DoneCallback = (Box<dyn FnOnce(&TaskRef)>, &'static Location<'static>);
 
 /// A task's record, with room for its value.
 pub(crate) struct Record<T> {
@@ -228,9 +229,9 @@ impl<T: 'static> Record<T> {
         }
     }
 
-    fn callback_entry(self: &Rc<Self>, callback: DoneCallback) -> Entry {
+    fn callback_entry(self: &Rc<Self>, (callback, added_at): DoneCallback) -> Entry {
         let task = TaskRef::new(self.clone());
-        Entry::Callback(Handle::without_context(move || callback(&task)))
+        Entry::Callback(Handle::registered_at(added_at, move || callback(&task)))
     }
 
     /// Moves the outcome out. The value is there once.

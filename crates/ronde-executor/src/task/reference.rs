@@ -264,21 +264,23 @@ impl TaskRef {
     /// task.add_done_callback(|task| println!("{} is done", task.name()));
     /// while executor.run_batch() > 0 {}
     /// ```
+    #[track_caller]
     pub fn add_done_callback(&self, callback: impl FnOnce(&TaskRef) + 'static) -> CallbackId {
         let header = self.header();
-        let inherited = Inherited::from_caller();
+        let (inherited, added_at) = (Inherited::from_caller(), Location::caller());
         let callback = move |task: &TaskRef| inherited.run(|| callback(task));
         let mut listeners = header.listeners.borrow_mut();
         if !header.is_done() {
-            return listeners.push(Listener::Callback(Box::new(callback)));
+            return listeners.push(Listener::Callback((Box::new(callback), added_at)));
         }
         // A number that can't be removed: the callback is on its way.
-        let id = listeners.push(Listener::Callback(Box::new(|_| {})));
+        let id = listeners.push(Listener::Callback((Box::new(|_| {}), added_at)));
         listeners.remove(id);
         drop(listeners);
         if let Some(executor) = header.executor.upgrade() {
             let task = self.clone();
-            executor.ready.push(Entry::Callback(Handle::without_context(move || callback(&task))));
+            let handle = Handle::registered_at(added_at, move || callback(&task));
+            executor.ready.push(Entry::Callback(handle));
         }
         id
     }

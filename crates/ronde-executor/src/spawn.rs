@@ -45,7 +45,7 @@ pub(crate) fn run(
     step.run();
 }
 
-#[inline]
+#[inline(always)] // It is behind both doors, and small; a call of it costs as much as it does.
 fn first_step(executor: &Rc<Shared>, future: impl Future<Output = ()> + 'static) -> Runnable {
     let builder = async_task::Builder::new().metadata(executor.remote.shared.clone());
     // SAFETY: `spawn_unchecked` asks for four things.

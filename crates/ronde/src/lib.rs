@@ -31,7 +31,8 @@
 //! - Tasks: [`create_task`], [`task_builder`], [`Task`], [`TaskRef`], [`current_task`], [`all_tasks`].
 //! - Cancellation: [`catch_cancelled`], [`CancelledError`], [`shield`].
 //! - Tasks that end together: [`task_group`], [`try_task_group`].
-//! - Several at once: [`gather`], [`gather_all`], [`try_gather`], [`wait`], [`as_completed`].
+//! - Several at once: [`gather`], [`gather_all`], [`try_gather`], [`wait`], [`as_completed`],
+//!   [`staggered_race`].
 //! - Time: [`sleep`], [`sleep_until`], [`yield_now`], [`timeout`], [`timeout_at`], [`wait_for`].
 //! - Values that tasks and callbacks inherit: [`ContextVar`], [`Context`], [`copy_context`].
 //! - Results set by hand: [`Promise`].
@@ -78,6 +79,7 @@ mod introspection;
 mod run;
 mod runner;
 mod shield;
+mod staggered;
 mod tasks;
 mod threads;
 mod wait;
@@ -105,6 +107,7 @@ pub use introspection::{find_cycles, format_task_tree, format_tasks};
 pub use run::run;
 pub use runner::{Runner, RunnerBuilder};
 pub use shield::{Shield, shield};
+pub use staggered::{StaggeredRace, StaggeredRaceError, StaggeredWinner, staggered_race};
 pub use tasks::{all_tasks, create_task, task_builder};
 pub use threads::{CancelToken, to_thread, to_thread_with_token};
 pub use wait::{ReturnWhen, Wait, Waited, wait};

@@ -86,6 +86,8 @@ mod upgrade;
 
 mod connection;
 
+pub mod constants;
+
 mod buffer;
 
 mod happy_eyeballs;

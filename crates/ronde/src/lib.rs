@@ -51,6 +51,7 @@
 //! - Child processes: [`create_subprocess_exec`], [`create_subprocess_shell`], [`subprocess`].
 //! - What all the tasks are doing: [`format_tasks`], [`format_task_tree`], [`find_cycles`],
 //!   [`capture_call_graph`], [`TaskRef::info`].
+//! - The defaults of times and limits: [`constants`].
 //! - The event loop itself, for authors of frameworks: [`low_level`].
 //! - Every name of asyncio's, and what it is here: [`asyncio_map`].
 //!
@@ -67,6 +68,7 @@ mod as_completed;
 pub mod async_iter;
 mod async_with;
 pub mod asyncio_map;
+pub mod constants;
 #[doc(hidden)]
 pub mod entry;
 mod executors;

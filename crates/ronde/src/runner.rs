@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
-use std::time::Duration;
 
 use ronde_context::executor::ContextSlot;
 use ronde_context::{CancelledError, Context, Origin, copy_context};
@@ -13,11 +12,9 @@ use ronde_loop::{
     UnobservedFailure,
 };
 
+use crate::constants::THREAD_JOIN_TIMEOUT;
 use crate::failures::{FailurePolicy, Failures};
 use crate::interrupt::Interrupt;
-
-/// How long the end of a run waits for the jobs in the default executor.
-const JOIN_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// An event loop for one or several runs of a main task.
 ///
@@ -241,9 +238,9 @@ impl Runner {
     /// The loop runs meanwhile: a job may be waiting for it.
     fn join_default_executor(&self) -> Result<(), RunError> {
         let event_loop = self.get_loop();
-        let joining = self
-            .event_loop
-            .create_task(async move { event_loop.shutdown_default_executor(JOIN_TIMEOUT).await });
+        let joining = self.event_loop.create_task(async move {
+            event_loop.shutdown_default_executor(THREAD_JOIN_TIMEOUT).await
+        });
         joining.set_name("shutdown of the default executor");
         loop {
             match self.event_loop.run_until_complete(&joining) {

@@ -14,13 +14,10 @@ use socket2::SockRef;
 
 use super::callbacks::News;
 use crate::buffer::{InputBuffer, OutputBuffer};
+use crate::constants::{HIGH_WATER, LOW_WATER};
 use crate::error::Lost;
 use crate::sys;
 use crate::tls::Session;
-
-/// Writers wait in `drain` above this many bytes, until there are no more than [`LOW_WATER`].
-const HIGH_WATER: usize = 64 * 1024;
-const LOW_WATER: usize = 16 * 1024;
 
 /// The part of a connection that changes.
 pub(super) struct State {

@@ -9,10 +9,7 @@ use ronde_loop::Direction;
 
 use super::state::{Flush, Phase, State};
 use super::{Connection, wake};
-
-/// Writes to a connection that is gone are dropped in silence up to this many, as in asyncio
-/// (`LOG_THRESHOLD_FOR_CONNLOST_WRITES`).
-const SILENT_WRITES: u32 = 4;
+use crate::constants::LOG_THRESHOLD_FOR_CONNLOST_WRITES;
 
 /// How many parts the systems take in one call (`IOV_MAX`).
 const PARTS_AT_ONCE: usize = 1024;
@@ -122,7 +119,7 @@ impl Connection {
     pub(super) fn drop_write(&self) {
         let mut state = self.state.borrow_mut();
         state.dropped_writes = state.dropped_writes.saturating_add(1);
-        if state.dropped_writes > SILENT_WRITES {
+        if state.dropped_writes >= LOG_THRESHOLD_FOR_CONNLOST_WRITES {
             tracing::warn!(
                 target: "ronde",
                 peer = self.peer.map(tracing::field::display),

@@ -5,20 +5,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Waker};
-use std::time::Duration;
 
 use ronde_loop::{Direction, ExceptionContext, Failure, LoopHandle, OwnedSource, Source, TaskRef};
 use socket2::{SockRef, Socket};
 
 use crate::connection::Connection;
+use crate::constants::ACCEPT_RETRY_DELAY;
 use crate::error::ServeError;
 use crate::sys;
 #[cfg(unix)]
 use crate::unix::SocketFile;
-
-/// How long accepting rests when the system has no descriptors or memory left, as in asyncio
-/// (`ACCEPT_RETRY_DELAY`).
-const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Makes a task for a connection.
 pub(crate) type Handle = Box<dyn Fn(&LoopHandle, Rc<Connection>, Running) -> TaskRef>;
@@ -263,7 +259,7 @@ impl Shared {
         };
         self.report(message, error);
         let (shared, listener) = (self.clone(), Rc::downgrade(listener));
-        self.event_loop.call_later(RETRY_DELAY, move || {
+        self.event_loop.call_later(ACCEPT_RETRY_DELAY, move || {
             let Some(listener) = listener.upgrade() else { return };
             if shared.is_closed.get() {
                 return;

@@ -19,6 +19,7 @@ use std::time::Duration;
 use rustls::crypto::CryptoProvider;
 
 use crate::buffer::{InputBuffer, OutputBuffer};
+use crate::constants::{TLS_HANDSHAKE_TIMEOUT, TLS_SHUTDOWN_TIMEOUT};
 
 pub(crate) use client::Prepared;
 pub use client::TlsOptions;
@@ -35,7 +36,7 @@ pub(crate) struct TlsLimits {
 
 impl Default for TlsLimits {
     fn default() -> Self {
-        Self { handshake: Duration::from_secs(60), shutdown: Duration::from_secs(30) }
+        Self { handshake: TLS_HANDSHAKE_TIMEOUT, shutdown: TLS_SHUTDOWN_TIMEOUT }
     }
 }
 

@@ -5,7 +5,7 @@ mod support;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ronde_context::{Context, ContextVar};
 use ronde_executor::{
@@ -290,15 +290,21 @@ fn what_is_slow_outside_of_the_queue_is_told_as_a_callback() {
     assert!(warned[0].starts_with("a callback blocked the loop for"), "{warned:?}");
 }
 
+/// Computes for a while.
+fn while_away(time: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < time {}
+}
+
 #[test]
 fn a_task_knows_how_long_it_ran_only_where_that_is_measured() {
     let executor = Executor::new(|| {});
-    let nap = || async { std::thread::sleep(Duration::from_millis(1)) };
-    let unmeasured = executor.spawn(nap());
+    let compute = || async { while_away(Duration::from_millis(1)) };
+    let unmeasured = executor.spawn(compute());
     executor.run_batch();
     assert_eq!(unmeasured.busy_time(), Duration::ZERO);
     executor.set_timing(true);
-    let measured = executor.spawn(nap());
+    let measured = executor.spawn(compute());
     executor.run_batch();
     assert!(measured.busy_time() >= Duration::from_millis(1));
     assert_eq!(measured.info().busy_time, measured.busy_time());

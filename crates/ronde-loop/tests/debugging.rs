@@ -11,7 +11,7 @@ use ronde_loop::{
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -120,7 +120,10 @@ fn a_callback_of_a_descriptor_is_told_with_the_place_where_it_was_set() {
 fn a_loop_may_begin_in_debug_mode_in_which_tasks_know_how_long_they_ran() {
     let event_loop = EventLoop::builder().debug(true).build().unwrap();
     assert!(event_loop.get_debug());
-    let work = || async { std::thread::sleep(Duration::from_millis(1)) };
+    let work = || async {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(1) {}
+    };
     let task = event_loop.create_task(work());
     turn(&event_loop);
     assert!(task.busy_time() >= Duration::from_millis(1));

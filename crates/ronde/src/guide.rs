@@ -135,3 +135,9 @@ pub mod from_asyncio {
     #[cfg(doc)]
     use crate::*;
 }
+
+pub mod debugging {
+    #![doc = include_str!("../docs/guide/23-debugging.md")]
+    #[cfg(doc)]
+    use crate::*;
+}

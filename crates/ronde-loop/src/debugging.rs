@@ -40,6 +40,9 @@ impl LoopHandle {
     /// has run: [`TaskRef::busy_time`]. What is reported *while* it blocks is a matter for a
     /// [`StallWatchdog`](crate::StallWatchdog).
     ///
+    /// What is dropped while it is open is told of as well: a connection that nobody has closed, or whose
+    /// last output wasn't sent yet; a child process that runs and that nobody waits for.
+    ///
     /// The price is two readings of the clock for each step and each callback. Without debug mode there is
     /// none.
     ///
@@ -64,6 +67,33 @@ impl LoopHandle {
     /// ```
     pub fn set_debug(&self, debug: bool) {
         self.shared.set_debug(debug);
+    }
+
+    /// In debug mode, tells of what is probably a mistake of the program, as of a connection that is dropped
+    /// while it is open: a warning of `tracing`, or a line on the standard error output. For those who build
+    /// on the loop. Without debug mode, `message` isn't asked whether there is anything to tell.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_loop::EventLoop;
+    /// let event_loop = EventLoop::builder().debug(true).build()?;
+    /// let door_is_open = true;
+    /// event_loop.warn_in_debug(|| door_is_open.then(|| "a door was dropped open".to_owned()));
+    /// event_loop.set_debug(false);
+    /// event_loop.warn_in_debug(|| unreachable!());
+    /// # Ok::<(), ronde_loop::RunError>(())
+    /// ```
+    pub fn warn_in_debug(&self, message: impl FnOnce() -> Option<String>) {
+        if !self.get_debug() {
+            return;
+        }
+        let Some(message) = message() else { return };
+        if tracing::dispatcher::has_been_set() {
+            tracing::warn!(target: "ronde", "{message}");
+        } else {
+            eprintln!("ronde: {message}");
+        }
     }
 
     /// How long a callback or a step of a task may take before debug mode tells of it.

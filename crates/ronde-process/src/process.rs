@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use ronde_loop::get_running_loop;
 use ronde_streams::{StreamReader, StreamWriter};
 
 use crate::communicate::Communicate;
@@ -352,6 +353,11 @@ impl Drop for Process {
         if self.kill_on_drop {
             // If it has ended, all is well.
             let _ = self.signal(Signal::KILL, self.own_group);
+        } else if let Ok(event_loop) = get_running_loop() {
+            event_loop.warn_in_debug(|| {
+                let runs = self.returncode().is_none();
+                runs.then(|| format!("a child process was dropped while it runs: {self:?}"))
+            });
         }
     }
 }

@@ -595,6 +595,7 @@ impl StreamWriter {
 
 impl Drop for StreamWriter {
     fn drop(&mut self) {
+        self.connection.writer_is_dropped();
         self.connection.drop_half();
     }
 }

@@ -3,7 +3,9 @@
 mod support;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use ronde_loop::get_running_loop;
 use support::{half_pair, run};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -70,6 +72,44 @@ fn writes_to_a_connection_that_is_gone_are_dropped_and_warned_of_from_the_fifth_
         writer.writelines(["the sixth"]);
         assert_eq!(warnings.take(), [expected]);
         assert!(writer.drain().await.is_err());
+    });
+}
+
+#[test]
+fn in_debug_mode_a_writer_that_is_dropped_too_early_is_told_of() {
+    let warnings = Warnings::default();
+    let _logging = tracing::subscriber::set_default(warnings.clone());
+    run(async move {
+        let ((reader, writer), theirs) = half_pair().await;
+        drop((reader, writer));
+        assert_eq!(warnings.take(), [""; 0], "it isn't debug mode");
+        drop(theirs);
+
+        let event_loop = get_running_loop().unwrap();
+        event_loop.set_debug(true);
+        // On a busy machine anything may be slow.
+        event_loop.set_slow_callback_duration(Duration::MAX);
+        let ((reader, writer), _theirs) = half_pair().await;
+        drop((reader, writer));
+        let told = warnings.take();
+        assert_eq!(told.len(), 1, "{told:?}");
+        let what = "a stream was dropped, and nobody had closed it: <connection peer=127.0.0.1:";
+        assert!(told[0].starts_with(what), "{told:?}");
+
+        // More than the system takes at once, to a peer that reads nothing.
+        let ((reader, writer), _theirs) = half_pair().await;
+        writer.write(vec![0; 32 << 20]);
+        writer.close();
+        drop((reader, writer));
+        let told = warnings.take();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with("a stream was dropped before the last "), "{told:?}");
+
+        let ((reader, writer), _theirs) = half_pair().await;
+        writer.close();
+        writer.wait_closed().await.unwrap();
+        drop((reader, writer));
+        assert_eq!(warnings.take(), [""; 0]);
     });
 }
 

@@ -32,6 +32,28 @@ impl Connection {
         self.flush(Flush::Idle);
     }
 
+    /// In debug mode, tells of a writer that is dropped too early. The same is a `ResourceWarning` in
+    /// asyncio.
+    pub(crate) fn writer_is_dropped(&self) {
+        let Some(event_loop) = &self.event_loop else { return };
+        event_loop.warn_in_debug(|| {
+            let state = self.state.borrow();
+            if state.lost.is_some() || state.source.is_none() {
+                return None;
+            }
+            let unsent = state.output.len();
+            match state.phase {
+                Phase::Open => Some("a stream was dropped, and nobody had closed it".to_owned()),
+                Phase::HalfClosing | Phase::Closing if unsent > 0 => Some(format!(
+                    "a stream was dropped before the last {unsent} bytes were sent: \
+                     `wait_closed` says when they are"
+                )),
+                _ => None,
+            }
+            .map(|what| format!("{what}: {self:?}"))
+        });
+    }
+
     /// Closes the connection, when all is sent.
     pub(crate) fn close(&self) {
         let (reader, is_waiting) = {

@@ -144,6 +144,7 @@ impl ChildRef {
     }
 
     /// Calls `callback` in the turn after it is done; in the next turn, if it is.
+    #[track_caller]
     pub fn add_done_callback(&self, callback: impl FnOnce(&ChildRef) + 'static) -> CallbackId {
         match &self.kind {
             Kind::Task(task) => task

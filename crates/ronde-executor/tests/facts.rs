@@ -98,8 +98,8 @@ fn a_promise_is_waited_for_and_leads_to_those_that_it_waits_for() {
     assert_eq!(waiting.waiting_for().unwrap().kind(), WaitKind::Promise);
     assert!(waiting.waits_on().is_empty());
 
-    let tasks = vec![first.clone(), first.clone(), second.clone()];
-    promise.set_waits_on(move || tasks.clone());
+    let tasks = [first.clone(), first.clone(), second.clone()];
+    promise.set_waits_on(move || tasks.iter().map(TaskRef::to_awaited).collect());
     // Each once, and who is done is waited for no more.
     assert!(second.done());
     assert_eq!(waiting.waits_on(), [first]);

@@ -78,7 +78,7 @@ fn of_circles_that_share_a_task_every_caught_task_is_in_one() {
         })
         .collect();
     let spokes = wheel.clone();
-    hub.set_waits_on(move || spokes.clone());
+    hub.set_waits_on(move || spokes.iter().map(TaskRef::to_awaited).collect());
     executor.run_batch();
     let cycles = executor.find_cycles();
     let mut caught: Vec<_> = cycles.iter().flat_map(|cycle| names(cycle.tasks())).collect();

@@ -35,7 +35,9 @@ impl Shared {
 
         let count = self.executor.run_batch();
         self.entries_since_wait.set(self.entries_since_wait.get() + count);
-        self.flush();
+        if self.has_turn_end() {
+            self.flush();
+        }
         Ok(())
     }
 
@@ -121,9 +123,6 @@ impl Shared {
 
     /// Calls what asked to be called at the end of the turn.
     fn flush(&self) {
-        if !self.has_turn_end() {
-            return;
-        }
         let mut callbacks = self.at_turn_end.take();
         for callback in callbacks.drain(..) {
             let call = || self.executor.run_watched(|| callback());

@@ -61,7 +61,7 @@ pub fn current_task() -> Option<TaskRef> {
 
 /// The current task as [`ronde_context::current_task`] gives it.
 pub(crate) fn current_awaited() -> Option<Weak<dyn Awaited>> {
-    CURRENT.with(|current| current.task.borrow().as_ref().map(TaskRef::downgrade))
+    with_task(|task| task.map(TaskRef::downgrade))
 }
 
 /// The number of the task that runs right now, if it is one of `executor`, else zero.

@@ -424,6 +424,10 @@ impl Drop for Link {
                 peer = peer.map(tracing::field::display),
                 "a transport that does not read was dropped while it was open: close it"
             );
+            // As dropping both halves does, but with one warning.
+            if let Some(writer) = self.writer() {
+                writer.close();
+            }
         }
     }
 }

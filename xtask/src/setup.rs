@@ -9,7 +9,7 @@ use crate::run::Failure;
 /// A program that tests start, and what for.
 struct Tool {
     program: &'static str,
-    /// The package that has it, under the same name in Debian, Homebrew and most others.
+    /// The package that has it in Debian. Others have most under the same name.
     package: &'static str,
     used_for: &'static str,
 }
@@ -17,6 +17,8 @@ struct Tool {
 const TOOLS: &[Tool] = &[
     Tool { program: "openssl", package: "openssl", used_for: "the other end of TLS tests" },
     Tool { program: "python3", package: "python3", used_for: "servers that are not ours" },
+    #[cfg(unix)]
+    Tool { program: "redis-server", package: "redis-server", used_for: "a client in the guide" },
     #[cfg(target_os = "linux")]
     Tool { program: "strace", package: "strace", used_for: "counting system calls" },
 ];
@@ -30,7 +32,7 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
 
     for tool in TOOLS {
         let found = if is_on_path(tool.program) { "found" } else { "MISSING" };
-        println!("{:<10} {found:<8} ({})", tool.program, tool.used_for);
+        println!("{:<13} {found:<8} ({})", tool.program, tool.used_for);
     }
     let still_missing: Vec<_> = missing().map(|tool| tool.package).collect();
     if still_missing.is_empty() {
@@ -41,7 +43,7 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
         "install {names} and make sure that it is on PATH\n  \
          Debian, Ubuntu:  sudo apt-get update && sudo apt-get install {names}\n  \
          Fedora:          sudo dnf install {names}\n  \
-         macOS:           brew install {names}\n  \
+         macOS:           brew install {names} (redis-server is in redis)\n  \
          Windows:         winget, or the installers from openssl.org and python.org"
     )))
 }

@@ -180,6 +180,16 @@ examples! {
         "Otto goes home",
     ];
     progress: ["....................", "All done"];
+    #[cfg(unix)]
+    redis: [
+        r#"Some("hello")"#,
+        "counted to 100",
+        "Err(TimeoutError)",
+        "0 in flight",
+        "the server refuses: ERR value is not an integer or out of range",
+        "2 deleted",
+        "it works",
+    ];
     run_coroutine: ["nothing has run yet", "hello from a coroutine", "and it returned this"];
     run_in_executor: [
         "in a pool of our own: ours_0",

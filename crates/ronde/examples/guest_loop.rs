@@ -80,8 +80,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     window.press(b'g')?;
     let mut asked = 0;
     loop {
+        // quote: host
         // The toolkit's own main loop. It never waits while a task could go on.
         let key = window.wait(guest.waits_on().expect("a poller of Unix"), guest.next_wait())?;
+        // end quote
         match key {
             Some(b'g') => {
                 asked += 1;

@@ -12,6 +12,7 @@ mod commands;
 mod docs;
 mod layers;
 mod links;
+mod quotes;
 mod text;
 mod unsafety;
 
@@ -36,6 +37,7 @@ const CHECKS: &[Check] = &[
     ("cancel safety", cancel::check),
     ("files in changes/", changes::check),
     ("Markdown links", links::check),
+    ("quoted code", quotes::check),
     ("the test command", commands::check),
     ("text of the sources", text::check),
 ];

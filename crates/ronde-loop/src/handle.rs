@@ -20,6 +20,7 @@ use crate::asyncgens::AsyncGens;
 use crate::clock::Clock;
 use crate::job::{Job, JobExecutor, JobHandle, Jobs, Out, SubmitError};
 use crate::outside::{ClockHold, Outside, OutsideWait};
+use crate::sockets::Scratch;
 use crate::thread_pool::ThreadPool;
 use crate::threadsafe::RemoteTasks;
 use crate::timeout::TimeoutError;
@@ -49,11 +50,14 @@ pub(crate) struct Shared {
     pub(crate) stopping: Cell<bool>,
     pub(crate) debug: Cell<bool>,
     pub(crate) entries_since_wait: Cell<usize>,
+    /// How many operations on sockets were done since one had to wait, or gave way.
+    pub(crate) operations_without_wait: Cell<u8>,
     pub(crate) at_turn_end: RefCell<Vec<Rc<dyn Fn()>>>,
     pub(crate) jobs: Jobs,
     pub(crate) asyncgens: AsyncGens,
     pub(crate) outside: Outside,
     pub(crate) remote_tasks: RemoteTasks,
+    pub(crate) scratch: RefCell<Scratch>,
     job_executor: RefCell<Option<Rc<dyn JobExecutor>>>,
     job_executor_shut_down: Cell<bool>,
     random: RefCell<fastrand::Rng>,
@@ -85,11 +89,13 @@ impl Shared {
             stopping: Cell::new(false),
             debug: Cell::new(debug),
             entries_since_wait: Cell::new(0),
+            operations_without_wait: Cell::new(0),
             at_turn_end: RefCell::new(Vec::new()),
             jobs: Jobs::default(),
             asyncgens: AsyncGens::default(),
             outside: Outside::default(),
             remote_tasks: RemoteTasks::default(),
+            scratch: RefCell::default(),
             job_executor: RefCell::new(job_executor),
             job_executor_shut_down: Cell::new(false),
             random: RefCell::new(random),

@@ -53,6 +53,8 @@ mod outside;
 mod resolve;
 mod running;
 mod sleep;
+mod sockets;
+mod sys;
 mod thread_pool;
 mod threadsafe;
 mod timeout;
@@ -69,6 +71,7 @@ pub use job::{Job, JobError, JobExecutor, JobHandle, SubmitError};
 pub use outside::{ClockHold, OutsideWait};
 pub use running::{NoRunningLoopError, get_running_loop};
 pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};
+pub use sockets::SendAllError;
 pub use thread_pool::{ThreadPool, ThreadPoolBuilder, ThreadPoolError};
 pub use threadsafe::{JoinRemote, RemoteTask, RemoteTaskError, run_coroutine_threadsafe};
 pub use timeout::{
@@ -76,10 +79,15 @@ pub use timeout::{
 };
 pub use timer_handle::TimerHandle;
 
+pub use ronde_context::{Wait, decline, waiting_for};
 pub use ronde_executor::{
     CallbackId, Child, ClosedError, CurrentGuard, ExceptionContext, ExceptionHandler, Failure,
     Handle, IntoTask, InvalidStateError, Join, JoinPromise, JoinRef, JoinTask, PanicError, Promise,
     Remote, RemoteHandle, SetResultError, StackEnd, Task, TaskBuilder, TaskError, TaskId, TaskRef,
     TaskStack, current_task,
 };
-pub use ronde_reactor::{BorrowedSource, Direction, Notify, OwnedSource, Poller, Source};
+pub use ronde_reactor::{
+    BorrowedSource, Direction, Notify, OwnedSource, Poller, Readiness, Source,
+};
+/// The version of socket2 whose addresses and sockets are in this interface.
+pub use socket2;

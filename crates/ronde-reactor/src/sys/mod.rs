@@ -8,11 +8,11 @@ mod unix;
 #[cfg(unix)]
 pub use unix::{BorrowedSource, OwnedSource};
 #[cfg(unix)]
-pub(crate) use unix::{borrow, explain_refusal, set_nonblocking};
+pub(crate) use unix::{borrow, explain_refusal, is_same, is_tcp, set_nonblocking};
 
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
 pub use windows::{BorrowedSource, OwnedSource};
 #[cfg(windows)]
-pub(crate) use windows::{borrow, explain_refusal, set_nonblocking};
+pub(crate) use windows::{borrow, explain_refusal, is_same, is_tcp, set_nonblocking};

@@ -1,7 +1,9 @@
 //! Unix: a source is a file descriptor.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::net::{AddressFamily, SocketType, getsockname, sockopt};
 
 use crate::Source;
 
@@ -20,6 +22,18 @@ impl AsFd for Source {
 /// Lends the source; the same call on every platform.
 pub(crate) fn borrow(source: &OwnedSource) -> BorrowedSource<'_> {
     source.as_fd()
+}
+
+/// Is it the same descriptor? Another descriptor of the same open file is not.
+pub(crate) fn is_same(source: &OwnedSource, other: BorrowedSource<'_>) -> bool {
+    source.as_raw_fd() == other.as_raw_fd()
+}
+
+/// Is it a TCP socket, or something else that is not even a socket?
+pub(crate) fn is_tcp(source: &OwnedSource) -> bool {
+    let is_stream = sockopt::socket_type(source).is_ok_and(|found| found == SocketType::STREAM);
+    let internet = [AddressFamily::INET, AddressFamily::INET6];
+    is_stream && getsockname(source).is_ok_and(|name| internet.contains(&name.address_family()))
 }
 
 /// Makes reads and writes return `WouldBlock` instead of waiting.

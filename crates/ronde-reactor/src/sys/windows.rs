@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::TcpStream;
-use std::os::windows::io::{AsSocket, BorrowedSocket, OwnedSocket};
+use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, OwnedSocket};
 
 use crate::Source;
 
@@ -21,6 +21,16 @@ impl AsSocket for Source {
 /// Lends the source; the same call on every platform.
 pub(crate) fn borrow(source: &OwnedSource) -> BorrowedSource<'_> {
     source.as_socket()
+}
+
+/// Is it the same socket?
+pub(crate) fn is_same(source: &OwnedSource, other: BorrowedSource<'_>) -> bool {
+    source.as_raw_socket() == other.as_raw_socket()
+}
+
+/// Is it known to be a TCP socket? Nothing is lost by a no but a call that would have been saved.
+pub(crate) fn is_tcp(_source: &OwnedSource) -> bool {
+    false
 }
 
 /// Makes reads and writes return `WouldBlock` instead of waiting.

@@ -76,11 +76,6 @@ pub(crate) fn set_reuse_address(socket: &Socket, on: bool) -> io::Result<()> {
     socket.set_reuse_address(on)
 }
 
-/// Did a `connect` that doesn't wait begin well?
-pub(crate) fn is_in_progress(error: &io::Error) -> bool {
-    Errno::from_io_error(error) == Some(Errno::INPROGRESS)
-}
-
 /// Did `accept` fail for want of descriptors or memory, so that it may go well later?
 pub(crate) fn is_out_of_resources(error: &io::Error) -> bool {
     let scarce = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];

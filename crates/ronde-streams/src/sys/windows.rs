@@ -37,11 +37,6 @@ pub(crate) fn set_reuse_address(_socket: &Socket, _on: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Did a `connect` that doesn't wait begin well?
-pub(crate) fn is_in_progress(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock
-}
-
 /// Did `accept` fail for want of sockets or memory, so that it may go well later?
 pub(crate) fn is_out_of_resources(error: &io::Error) -> bool {
     const WSAEMFILE: i32 = 10024;

@@ -1,0 +1,60 @@
+//! Unix: through rustix.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+
+use ronde_reactor::BorrowedSource;
+use rustix::fs::{OFlags, fcntl_getfl};
+use rustix::io::Errno;
+use rustix::net::{SendFlags, SocketAddrAny, SocketAddrUnix};
+use socket2::SockAddr;
+
+/// A peer that is gone is an error of the call, not a signal that ends the program. Where the flag
+/// doesn't exist, socket2 sets the option of the same effect when it makes the socket.
+#[cfg(not(target_vendor = "apple"))]
+const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+const SEND_FLAGS: SendFlags = SendFlags::empty();
+
+/// Sends as much as the system takes now.
+pub(crate) fn send(socket: BorrowedSource<'_>, data: &[u8]) -> io::Result<usize> {
+    Ok(rustix::net::send(socket, data, SEND_FLAGS)?)
+}
+
+/// The address of a Unix socket, if it is one.
+pub(crate) fn unix_address(address: SocketAddrAny) -> Option<SockAddr> {
+    let address = SocketAddrUnix::try_from(address).ok()?;
+    let name = match address.path_bytes() {
+        Some(path) => path.to_vec(),
+        None => abstract_name(&address),
+    };
+    SockAddr::unix(OsStr::from_bytes(&name)).ok()
+}
+
+/// With the NUL that it begins with; empty if there is none.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn abstract_name(address: &SocketAddrUnix) -> Vec<u8> {
+    address.abstract_name().map(|name| [b"\0", name].concat()).unwrap_or_default()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn abstract_name(_address: &SocketAddrUnix) -> Vec<u8> {
+    Vec::new()
+}
+
+/// Did a `connect` that doesn't wait begin well, or had it begun before?
+pub(crate) fn is_connecting(error: &io::Error) -> bool {
+    let begun = [Errno::INPROGRESS, Errno::ALREADY];
+    Errno::from_io_error(error).is_some_and(|errno| begun.contains(&errno))
+}
+
+/// Did a `connect` fail because the socket is connected?
+pub(crate) fn is_connected(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::ISCONN)
+}
+
+/// Do calls on it return instead of waiting?
+pub(crate) fn is_nonblocking(source: BorrowedSource<'_>) -> bool {
+    fcntl_getfl(source).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK))
+}

@@ -18,6 +18,7 @@ use ronde_timer::TimerQueue;
 
 use crate::asyncgens::AsyncGens;
 use crate::clock::Clock;
+use crate::descriptors::Descriptors;
 use crate::job::{Job, JobExecutor, JobHandle, Jobs, Out, SubmitError};
 use crate::outside::{ClockHold, Outside, OutsideWait};
 use crate::sockets::Scratch;
@@ -56,6 +57,7 @@ pub(crate) struct Shared {
     pub(crate) jobs: Jobs,
     pub(crate) asyncgens: AsyncGens,
     pub(crate) outside: Outside,
+    pub(crate) descriptors: Descriptors,
     pub(crate) remote_tasks: RemoteTasks,
     pub(crate) scratch: RefCell<Scratch>,
     job_executor: RefCell<Option<Rc<dyn JobExecutor>>>,
@@ -94,6 +96,7 @@ impl Shared {
             jobs: Jobs::default(),
             asyncgens: AsyncGens::default(),
             outside: Outside::default(),
+            descriptors: Descriptors::default(),
             remote_tasks: RemoteTasks::default(),
             scratch: RefCell::default(),
             job_executor: RefCell::new(job_executor),
@@ -112,6 +115,7 @@ impl Shared {
         self.drop_timers();
         self.asyncgens.close();
         let _callbacks = self.at_turn_end.take();
+        self.descriptors.close();
         self.reactor.drop_listeners();
         if let Some(executor) = self.job_executor.take() {
             executor.close();

@@ -45,11 +45,13 @@
 mod asyncgens;
 mod builder;
 mod clock;
+mod descriptors;
 mod error;
 mod event_loop;
 mod handle;
 mod job;
 mod outside;
+mod repeated;
 mod resolve;
 mod running;
 mod sleep;
@@ -64,6 +66,7 @@ mod turn;
 pub use asyncgens::{CloseFuture, OpenGenerator};
 pub use builder::Builder;
 pub use clock::{Clock, SimulatedClock, SystemClock};
+pub use descriptors::{DescriptorError, Registration};
 pub use error::{Deadlock, RunError, StuckTask, UnobservedFailure};
 pub use event_loop::EventLoop;
 pub use handle::LoopHandle;
@@ -87,7 +90,7 @@ pub use ronde_executor::{
     TaskStack, current_task,
 };
 pub use ronde_reactor::{
-    BorrowedSource, Direction, Notify, OwnedSource, Poller, Readiness, Source,
+    AsSource, BorrowedSource, Direction, Notify, OwnedSource, Poller, Readiness, Source,
 };
 /// The version of socket2 whose addresses and sockets are in this interface.
 pub use socket2;

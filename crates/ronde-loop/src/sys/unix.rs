@@ -2,9 +2,10 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 
-use ronde_reactor::BorrowedSource;
+use ronde_reactor::{BorrowedSource, OwnedSource};
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, SocketAddrAny, SocketAddrUnix};
@@ -52,6 +53,23 @@ pub(crate) fn is_connecting(error: &io::Error) -> bool {
 /// Did a `connect` fail because the socket is connected?
 pub(crate) fn is_connected(error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::ISCONN)
+}
+
+/// The number that the descriptor is known by.
+pub(crate) type RawSource = std::os::fd::RawFd;
+
+pub(crate) fn raw(source: BorrowedSource<'_>) -> RawSource {
+    source.as_raw_fd()
+}
+
+/// Another descriptor of the same open file.
+pub(crate) fn duplicate(source: BorrowedSource<'_>) -> io::Result<OwnedSource> {
+    source.try_clone_to_owned()
+}
+
+/// Does the system not know a descriptor of this number?
+pub(crate) fn is_not_open(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::BADF)
 }
 
 /// Do calls on it return instead of waiting?

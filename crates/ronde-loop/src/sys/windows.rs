@@ -1,8 +1,9 @@
 //! Windows: sockets only.
 
 use std::io;
+use std::os::windows::io::AsRawSocket;
 
-use ronde_reactor::BorrowedSource;
+use ronde_reactor::{BorrowedSource, OwnedSource};
 use rustix::net::{SendFlags, SocketAddrAny};
 use socket2::SockAddr;
 
@@ -26,6 +27,24 @@ pub(crate) fn is_connecting(error: &io::Error) -> bool {
 pub(crate) fn is_connected(error: &io::Error) -> bool {
     const WSAEISCONN: i32 = 10056;
     error.raw_os_error() == Some(WSAEISCONN)
+}
+
+/// The number that the socket is known by.
+pub(crate) type RawSource = std::os::windows::io::RawSocket;
+
+pub(crate) fn raw(source: BorrowedSource<'_>) -> RawSource {
+    source.as_raw_socket()
+}
+
+/// Another handle to the same socket.
+pub(crate) fn duplicate(source: BorrowedSource<'_>) -> io::Result<OwnedSource> {
+    source.try_clone_to_owned()
+}
+
+/// Does the system not know a socket of this number?
+pub(crate) fn is_not_open(error: &io::Error) -> bool {
+    const WSAENOTSOCK: i32 = 10038;
+    error.raw_os_error() == Some(WSAENOTSOCK)
 }
 
 /// The system doesn't tell.

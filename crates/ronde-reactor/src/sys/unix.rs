@@ -13,6 +13,20 @@ pub type OwnedSource = OwnedFd;
 /// What I/O is done on: a borrowed file descriptor here, a borrowed socket on Windows.
 pub type BorrowedSource<'a> = BorrowedFd<'a>;
 
+/// What has a file descriptor to lend: everything that is [`AsFd`].
+///
+/// So that a function can ask for it by one name on every platform.
+pub trait AsSource {
+    /// Lends the descriptor.
+    fn as_source(&self) -> BorrowedSource<'_>;
+}
+
+impl<T: AsFd + ?Sized> AsSource for T {
+    fn as_source(&self) -> BorrowedSource<'_> {
+        self.as_fd()
+    }
+}
+
 impl AsFd for Source {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.borrow()

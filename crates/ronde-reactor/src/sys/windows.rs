@@ -12,6 +12,20 @@ pub type OwnedSource = OwnedSocket;
 /// What I/O is done on: a borrowed socket here, a borrowed file descriptor on Unix.
 pub type BorrowedSource<'a> = BorrowedSocket<'a>;
 
+/// What has a socket to lend: everything that is [`AsSocket`].
+///
+/// So that a function can ask for it by one name on every platform.
+pub trait AsSource {
+    /// Lends the socket.
+    fn as_source(&self) -> BorrowedSource<'_>;
+}
+
+impl<T: AsSocket + ?Sized> AsSource for T {
+    fn as_source(&self) -> BorrowedSource<'_> {
+        self.as_socket()
+    }
+}
+
 impl AsSocket for Source {
     fn as_socket(&self) -> BorrowedSocket<'_> {
         self.borrow()

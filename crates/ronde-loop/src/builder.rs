@@ -9,6 +9,7 @@ use crate::error::RunError;
 use crate::event_loop::EventLoop;
 use crate::handle::{LoopHandle, Shared};
 use crate::job::JobExecutor;
+use crate::resolve::Resolver;
 
 /// Makes an event loop out of its parameters.
 ///
@@ -24,6 +25,7 @@ pub struct Builder {
     clock: Option<Rc<dyn Clock>>,
     poller: Option<Box<dyn Poller>>,
     executor: Option<Rc<dyn JobExecutor>>,
+    resolver: Option<Rc<dyn Resolver>>,
     random_seed: Option<u64>,
     debug: Option<bool>,
 }
@@ -50,6 +52,13 @@ impl Builder {
     /// needed.
     pub fn executor(mut self, executor: Rc<dyn JobExecutor>) -> Self {
         self.executor = Some(executor);
+        self
+    }
+
+    /// What finds the addresses of names. Default: a [`SystemResolver`](crate::SystemResolver), made when it
+    /// is first needed.
+    pub fn resolver(mut self, resolver: Rc<dyn Resolver>) -> Self {
+        self.resolver = Some(resolver);
         self
     }
 
@@ -84,6 +93,7 @@ impl Builder {
             Rc::new(Reactor::new(poller)),
             self.clock.unwrap_or_else(|| Rc::new(SystemClock)),
             self.executor,
+            self.resolver,
             random,
             debug,
         );

@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::descriptors::Descriptors;
 use crate::job::{Job, JobExecutor, JobHandle, Jobs, Out, SubmitError};
 use crate::outside::{ClockHold, Outside, OutsideWait};
+use crate::resolve::{Resolver, SystemResolver};
 use crate::sockets::Scratch;
 use crate::thread_pool::ThreadPool;
 use crate::threadsafe::RemoteTasks;
@@ -62,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) scratch: RefCell<Scratch>,
     job_executor: RefCell<Option<Rc<dyn JobExecutor>>>,
     job_executor_shut_down: Cell<bool>,
+    resolver: RefCell<Option<Rc<dyn Resolver>>>,
     random: RefCell<fastrand::Rng>,
 }
 
@@ -76,6 +78,7 @@ impl Shared {
         reactor: Rc<Reactor>,
         clock: Rc<dyn Clock>,
         job_executor: Option<Rc<dyn JobExecutor>>,
+        resolver: Option<Rc<dyn Resolver>>,
         random: fastrand::Rng,
         debug: bool,
     ) -> Self {
@@ -101,6 +104,7 @@ impl Shared {
             scratch: RefCell::default(),
             job_executor: RefCell::new(job_executor),
             job_executor_shut_down: Cell::new(false),
+            resolver: RefCell::new(resolver),
             random: RefCell::new(random),
         }
     }
@@ -120,6 +124,7 @@ impl Shared {
         if let Some(executor) = self.job_executor.take() {
             executor.close();
         }
+        let _resolver = self.resolver.take();
     }
 
     /// Drops the timers, and what their callbacks hold, whoever has a handle to them.
@@ -500,6 +505,15 @@ impl LoopHandle {
     /// Whom to tell when a job is no longer out: a loop that waits for that to move its clock.
     fn to_notify(&self) -> Option<Remote> {
         self.shared.clock.is_simulated().then(|| self.remote())
+    }
+
+    /// `None` if the loop is closed.
+    pub(crate) fn resolver(&self) -> Option<Rc<dyn Resolver>> {
+        if self.is_closed() {
+            return None;
+        }
+        let mut resolver = self.shared.resolver.borrow_mut();
+        Some(resolver.get_or_insert_with(|| Rc::new(SystemResolver::new())).clone())
     }
 
     /// `None` if it has been shut down, or the loop is closed.

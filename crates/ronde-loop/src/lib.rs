@@ -36,8 +36,8 @@
 //!
 //! # Parameters
 //!
-//! The clock, the poller, the executor for blocking work and the seed of the random numbers are
-//! parameters of the loop: see [`Builder`]. With the [simulated clock](SimulatedClock) time jumps to
+//! The clock, the poller, the executor for blocking work, the resolver of names and the seed of the
+//! random numbers are parameters of the loop: see [`Builder`]. With the [simulated clock](SimulatedClock) time jumps to
 //! the next deadline when nothing is ready.
 
 #![forbid(unsafe_code)]
@@ -72,6 +72,11 @@ pub use event_loop::EventLoop;
 pub use handle::LoopHandle;
 pub use job::{Job, JobError, JobExecutor, JobHandle, SubmitError};
 pub use outside::{ClockHold, OutsideWait};
+pub use resolve::{
+    AddrInfo, AddrInfoFlags, AddrInfoRequest, AddressFamily, GetAddrInfo, GetNameInfo, NameInfo,
+    NameInfoFlags, NameInfoRequest, ResolveError, ResolveErrorKind, ResolveFuture, Resolver,
+    Service, SystemResolver,
+};
 pub use running::{NoRunningLoopError, get_running_loop};
 pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};
 pub use sockets::SendAllError;

@@ -104,7 +104,9 @@ mod sys;
 
 #[cfg(unix)]
 pub use connect::open_unix_connection;
-pub use connect::{AddressFamily, OpenConnection, from_socket, open_connection};
+pub use ronde_loop::AddressFamily;
+
+pub use connect::{OpenConnection, from_socket, open_connection};
 pub use error::{ConnectError, LimitError, ReadError, ServeError};
 #[cfg(unix)]
 pub use hosts::Hosts;

@@ -11,6 +11,8 @@ use rustix::io::Errno;
 use rustix::net::{SendFlags, SocketAddrAny, SocketAddrUnix};
 use socket2::SockAddr;
 
+use crate::resolve::{AddrInfoFlags, NameInfoFlags};
+
 /// A peer that is gone is an error of the call, not a signal that ends the program. Where the flag
 /// doesn't exist, socket2 sets the option of the same effect when it makes the socket.
 #[cfg(not(target_vendor = "apple"))]
@@ -75,4 +77,38 @@ pub(crate) fn is_not_open(error: &io::Error) -> bool {
 /// Do calls on it return instead of waiting?
 pub(crate) fn is_nonblocking(source: BorrowedSource<'_>) -> bool {
     fcntl_getfl(source).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK))
+}
+
+/// The system's numbers for what `getaddrinfo` is to do.
+pub(crate) fn addrinfo_flags(flags: AddrInfoFlags) -> i32 {
+    // Not every system knows these two.
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    const V4_MAPPED: (i32, i32) = (libc::AI_V4MAPPED, libc::AI_ALL);
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+    const V4_MAPPED: (i32, i32) = (0, 0);
+
+    sum([
+        (flags.passive, libc::AI_PASSIVE),
+        (flags.canonical_name, libc::AI_CANONNAME),
+        (flags.numeric_host, libc::AI_NUMERICHOST),
+        (flags.numeric_service, libc::AI_NUMERICSERV),
+        (flags.v4_mapped, V4_MAPPED.0),
+        (flags.all, V4_MAPPED.1),
+        (flags.address_config, libc::AI_ADDRCONFIG),
+    ])
+}
+
+/// The system's numbers for what `getnameinfo` is to do.
+pub(crate) fn nameinfo_flags(flags: NameInfoFlags) -> i32 {
+    sum([
+        (flags.numeric_host, libc::NI_NUMERICHOST),
+        (flags.numeric_service, libc::NI_NUMERICSERV),
+        (flags.name_required, libc::NI_NAMEREQD),
+        (flags.datagram, libc::NI_DGRAM),
+        (flags.short_local_name, libc::NI_NOFQDN),
+    ])
+}
+
+fn sum<const N: usize>(flags: [(bool, i32); N]) -> i32 {
+    flags.into_iter().filter(|(on, _)| *on).fold(0, |sum, (_, flag)| sum | flag)
 }

@@ -7,6 +7,8 @@ use ronde_reactor::{BorrowedSource, OwnedSource};
 use rustix::net::{SendFlags, SocketAddrAny};
 use socket2::SockAddr;
 
+use crate::resolve::{AddrInfoFlags, NameInfoFlags};
+
 /// Sends as much as the system takes now.
 pub(crate) fn send(socket: BorrowedSource<'_>, data: &[u8]) -> io::Result<usize> {
     Ok(rustix::net::send(socket, data, SendFlags::empty())?)
@@ -50,4 +52,32 @@ pub(crate) fn is_not_open(error: &io::Error) -> bool {
 /// The system doesn't tell.
 pub(crate) fn is_nonblocking(_source: BorrowedSource<'_>) -> bool {
     true
+}
+
+/// The system's numbers for what `getaddrinfo` is to do, from `ws2tcpip.h`.
+pub(crate) fn addrinfo_flags(flags: AddrInfoFlags) -> i32 {
+    sum([
+        (flags.passive, 0x1),
+        (flags.canonical_name, 0x2),
+        (flags.numeric_host, 0x4),
+        (flags.numeric_service, 0x8),
+        (flags.v4_mapped, 0x800),
+        (flags.all, 0x100),
+        (flags.address_config, 0x400),
+    ])
+}
+
+/// The system's numbers for what `getnameinfo` is to do, from `ws2tcpip.h`.
+pub(crate) fn nameinfo_flags(flags: NameInfoFlags) -> i32 {
+    sum([
+        (flags.numeric_host, 0x2),
+        (flags.numeric_service, 0x8),
+        (flags.name_required, 0x4),
+        (flags.datagram, 0x10),
+        (flags.short_local_name, 0x1),
+    ])
+}
+
+fn sum<const N: usize>(flags: [(bool, i32); N]) -> i32 {
+    flags.into_iter().filter(|(on, _)| *on).fold(0, |sum, (_, flag)| sum | flag)
 }

@@ -59,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) asyncgens: AsyncGens,
     pub(crate) outside: Outside,
     pub(crate) descriptors: Descriptors,
+    #[cfg(unix)]
+    pub(crate) signals: RefCell<Option<Rc<crate::signals::Listening>>>,
     pub(crate) remote_tasks: RemoteTasks,
     pub(crate) scratch: RefCell<Scratch>,
     job_executor: RefCell<Option<Rc<dyn JobExecutor>>>,
@@ -100,6 +102,8 @@ impl Shared {
             asyncgens: AsyncGens::default(),
             outside: Outside::default(),
             descriptors: Descriptors::default(),
+            #[cfg(unix)]
+            signals: RefCell::default(),
             remote_tasks: RemoteTasks::default(),
             scratch: RefCell::default(),
             job_executor: RefCell::new(job_executor),
@@ -120,6 +124,8 @@ impl Shared {
         self.asyncgens.close();
         let _callbacks = self.at_turn_end.take();
         self.descriptors.close();
+        #[cfg(unix)]
+        drop(self.signals.take());
         self.reactor.drop_listeners();
         if let Some(executor) = self.job_executor.take() {
             executor.close();

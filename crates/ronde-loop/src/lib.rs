@@ -54,6 +54,8 @@ mod outside;
 mod repeated;
 mod resolve;
 mod running;
+#[cfg(unix)]
+mod signals;
 mod sleep;
 mod sockets;
 mod sys;
@@ -78,6 +80,8 @@ pub use resolve::{
     Service, SystemResolver,
 };
 pub use running::{NoRunningLoopError, get_running_loop};
+#[cfg(unix)]
+pub use signals::{SignalFallback, Signals};
 pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};
 pub use sockets::SendAllError;
 pub use thread_pool::{ThreadPool, ThreadPoolBuilder, ThreadPoolError};
@@ -97,5 +101,8 @@ pub use ronde_executor::{
 pub use ronde_reactor::{
     AsSource, BorrowedSource, Direction, Notify, OwnedSource, Poller, Readiness, Source,
 };
+pub use ronde_signal::Signal;
+#[cfg(unix)]
+pub use ronde_signal::SignalHandlerError;
 /// The version of socket2 whose addresses and sockets are in this interface.
 pub use socket2;

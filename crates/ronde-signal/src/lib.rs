@@ -86,6 +86,6 @@ pub use listener::{Arrival, Listener};
 pub use signal::Signal;
 
 /// The README's example is tested too.
-#[cfg(doctest)]
+#[cfg(all(doctest, unix))]
 #[doc = include_str!("../README.md")]
 struct Readme;

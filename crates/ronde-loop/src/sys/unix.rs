@@ -1,6 +1,7 @@
 //! Unix: through rustix.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -23,6 +24,39 @@ const SEND_FLAGS: SendFlags = SendFlags::empty();
 /// Sends as much as the system takes now.
 pub(crate) fn send(socket: BorrowedSource<'_>, data: &[u8]) -> io::Result<usize> {
     Ok(rustix::net::send(socket, data, SEND_FLAGS)?)
+}
+
+/// Has the system send up to `size` bytes of a file, as much as the socket takes now. Nothing is its end.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn sendfile(
+    socket: BorrowedSource<'_>,
+    file: &File,
+    mut offset: u64,
+    size: usize,
+) -> io::Result<usize> {
+    Ok(rustix::fs::sendfile(socket, file, Some(&mut offset), size)?)
+}
+
+/// Other systems have calls of that name, each with arguments of its own.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn sendfile(
+    _socket: BorrowedSource<'_>,
+    _file: &File,
+    _offset: u64,
+    _size: usize,
+) -> io::Result<usize> {
+    Err(Errno::NOSYS.into())
+}
+
+/// Did `sendfile` fail because the system can't do it with this file?
+pub(crate) fn is_sendfile_unavailable(error: &io::Error) -> bool {
+    let reasons = [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP, Errno::SPIPE];
+    Errno::from_io_error(error).is_some_and(|errno| reasons.contains(&errno))
+}
+
+/// Reads at a position, whatever the file's own is.
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
 }
 
 /// The address of a Unix socket, if it is one.

@@ -1,5 +1,6 @@
 //! Windows: sockets only.
 
+use std::fs::File;
 use std::io;
 use std::os::windows::io::AsRawSocket;
 
@@ -12,6 +13,25 @@ use crate::resolve::{AddrInfoFlags, NameInfoFlags};
 /// Sends as much as the system takes now.
 pub(crate) fn send(socket: BorrowedSource<'_>, data: &[u8]) -> io::Result<usize> {
     Ok(rustix::net::send(socket, data, SendFlags::empty())?)
+}
+
+/// There is `TransmitFile`, which waits.
+pub(crate) fn sendfile(
+    _socket: BorrowedSource<'_>,
+    _file: &File,
+    _offset: u64,
+    _size: usize,
+) -> io::Result<usize> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn is_sendfile_unavailable(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported
+}
+
+/// Reads at a position, where the file's own is afterwards.
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
 }
 
 /// There are no Unix datagrams.

@@ -83,7 +83,7 @@ pub use running::{NoRunningLoopError, get_running_loop};
 #[cfg(unix)]
 pub use signals::{SignalFallback, Signals};
 pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};
-pub use sockets::{SendAllError, SendFile, SendfileError, SendfileNotAvailableError};
+pub use sockets::{SendAllError, SendfileError, SendfileNotAvailableError, SockSendFile};
 pub use thread_pool::{ThreadPool, ThreadPoolBuilder, ThreadPoolError};
 pub use threadsafe::{JoinRemote, RemoteTask, RemoteTaskError, run_coroutine_threadsafe};
 pub use timeout::{

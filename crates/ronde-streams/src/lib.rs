@@ -69,6 +69,8 @@
 #![forbid(unsafe_code)]
 
 mod connect;
+mod sendfile;
+
 mod serve;
 
 mod reader;
@@ -112,6 +114,7 @@ pub use error::{ConnectError, LimitError, ReadError, ServeError};
 pub use hosts::Hosts;
 pub use lines::Lines;
 pub use reader::{DEFAULT_LIMIT, StreamReader};
+pub use sendfile::SendFile;
 pub use serve::start_unix_server;
 pub use serve::{StartServer, start_server};
 pub use server::Server;

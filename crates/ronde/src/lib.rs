@@ -111,11 +111,11 @@ pub use ronde_context::{
 };
 pub use ronde_loop::{
     CallbackId, Deadlock, IntoTask, InvalidStateError, JobError, NoRunningLoopError, PanicError,
-    Promise, RemoteTask, RemoteTaskError, RescheduleError, RunError, SetResultError, Sleep,
-    StackEnd, SubmitError, Task, TaskBuilder, TaskError, TaskId, TaskRef, TaskStack, ThreadPool,
-    ThreadPoolBuilder, ThreadPoolError, Timeout, TimeoutError, UnobservedFailure, WithTimeout,
-    YieldNow, current_task, get_running_loop, run_coroutine_threadsafe, sleep, sleep_until,
-    timeout, timeout_at, wait_for, yield_now,
+    Promise, RemoteTask, RemoteTaskError, RescheduleError, RunError, SendfileError,
+    SendfileNotAvailableError, SetResultError, Sleep, StackEnd, SubmitError, Task, TaskBuilder,
+    TaskError, TaskId, TaskRef, TaskStack, ThreadPool, ThreadPoolBuilder, ThreadPoolError, Timeout,
+    TimeoutError, UnobservedFailure, WithTimeout, YieldNow, current_task, get_running_loop,
+    run_coroutine_threadsafe, sleep, sleep_until, timeout, timeout_at, wait_for, yield_now,
 };
 pub use ronde_macros::{main, test};
 pub use ronde_process::{create_subprocess_exec, create_subprocess_shell};
@@ -127,8 +127,9 @@ pub use ronde_process_pool::{
 pub use ronde_streams::PeerCredentials;
 pub use ronde_streams::{
     AddressFamily, Bytes, ConnectError, DEFAULT_LIMIT, Hosts, LimitError, Lines, OpenConnection,
-    ReadError, ServeError, Server, StartServer, StartTls, StreamReader, StreamWriter, TlsError,
-    TlsInfo, TlsOptions, TlsServerOptions, from_socket, open_connection, rustls, start_server,
+    ReadError, SendFile, ServeError, Server, StartServer, StartTls, StreamReader, StreamWriter,
+    TlsError, TlsInfo, TlsOptions, TlsServerOptions, from_socket, open_connection, rustls,
+    start_server,
 };
 #[cfg(unix)]
 pub use ronde_streams::{open_unix_connection, start_unix_server, stderr, stdin, stdout};

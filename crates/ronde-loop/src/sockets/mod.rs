@@ -31,7 +31,7 @@ use ronde_reactor::{BorrowedSource, Direction, Source};
 use crate::handle::{LoopHandle, Shared};
 use crate::sys;
 
-pub use sendfile::{SendFile, SendfileError, SendfileNotAvailableError};
+pub use sendfile::{SendfileError, SendfileNotAvailableError, SockSendFile};
 pub use sending::SendAllError;
 
 /// What is received into before it is known how much it is. One for each loop, made when it is first

@@ -36,13 +36,13 @@ impl LoopHandle {
     /// # Errors
     ///
     /// - [`SendfileError::Io`] if reading or sending fails. It tells how much was sent before.
-    /// - [`SendfileError::NotAvailable`], without a [fallback](SendFile::fallback) only.
+    /// - [`SendfileError::NotAvailable`], without a [fallback](SockSendFile::fallback) only.
     /// - [`SendfileError::NotAStream`] if the socket is one for datagrams.
     ///
     /// # Cancel safety
     ///
     /// **Data lost.** How much was sent is not known then, unless somebody keeps
-    /// [the count](SendFile::progress).
+    /// [the count](SockSendFile::progress).
     ///
     /// # In asyncio
     ///
@@ -75,8 +75,8 @@ impl LoopHandle {
     /// # }
     /// # Ok::<(), ronde_loop::RunError>(())
     /// ```
-    pub fn sock_sendfile<'a>(&self, socket: &'a Source, file: &'a File) -> SendFile<'a> {
-        SendFile {
+    pub fn sock_sendfile<'a>(&self, socket: &'a Source, file: &'a File) -> SockSendFile<'a> {
+        SockSendFile {
             event_loop: self.clone(),
             socket,
             file,
@@ -91,7 +91,7 @@ impl LoopHandle {
 /// A file that is yet to be sent: see [`LoopHandle::sock_sendfile`].
 #[derive(Debug)]
 #[must_use = "nothing is sent until it is awaited"]
-pub struct SendFile<'a> {
+pub struct SockSendFile<'a> {
     event_loop: LoopHandle,
     socket: &'a Source,
     file: &'a File,
@@ -101,7 +101,7 @@ pub struct SendFile<'a> {
     progress: Option<&'a Cell<u64>>,
 }
 
-impl<'a> SendFile<'a> {
+impl<'a> SockSendFile<'a> {
     /// Where in the file to begin, in bytes. Default: at its beginning. Behind its end there is nothing to send.
     pub fn offset(mut self, bytes: u64) -> Self {
         self.offset = bytes;
@@ -235,7 +235,7 @@ impl<'a> SendFile<'a> {
     }
 }
 
-impl<'a> IntoFuture for SendFile<'a> {
+impl<'a> IntoFuture for SockSendFile<'a> {
     type Output = Result<u64, SendfileError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + 'a>>;
 
@@ -352,6 +352,14 @@ impl From<SendfileError> for io::Error {
 #[derive(Debug)]
 pub struct SendfileNotAvailableError {
     reason: io::Error,
+}
+
+impl SendfileNotAvailableError {
+    /// Makes one, for those who send files over something of their own.
+    #[must_use]
+    pub fn new(reason: io::Error) -> Self {
+        Self { reason }
+    }
 }
 
 impl fmt::Display for SendfileNotAvailableError {

@@ -27,7 +27,7 @@ pub(crate) struct Io {
 mod unix;
 #[cfg(unix)]
 pub(crate) use unix::{
-    PIPE, SHARED_SOCKET, SOCKET, TERMINAL, is_family_unsupported, is_out_of_resources,
+    PIPE, SHARED_SOCKET, SOCKET, TERMINAL, is_family_unsupported, is_out_of_resources, read_at,
     set_reuse_address, set_reuse_port, wait_writable,
 };
 
@@ -40,6 +40,6 @@ pub(crate) use unix::peer_credentials;
 mod windows;
 #[cfg(windows)]
 pub(crate) use windows::{
-    SOCKET, is_family_unsupported, is_out_of_resources, set_reuse_address, set_reuse_port,
+    SOCKET, is_family_unsupported, is_out_of_resources, read_at, set_reuse_address, set_reuse_port,
     wait_writable,
 };

@@ -117,3 +117,16 @@ pub(crate) fn peer_credentials(socket: &socket2::SockRef<'_>) -> Option<PeerCred
         gid: found.gid.as_raw(),
     })
 }
+
+/// Reads at a position, or from where the file is if it has no positions. Blocks.
+pub(crate) fn read_at(file: &File, room: &mut [u8], offset: u64) -> io::Result<usize> {
+    loop {
+        match std::os::unix::fs::FileExt::read_at(file, room, offset) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::NotSeekable => {
+                return io::Read::read(&mut &*file, room);
+            }
+            outcome => return outcome,
+        }
+    }
+}

@@ -54,3 +54,16 @@ pub(crate) fn is_family_unsupported(error: &io::Error) -> bool {
     const WSAEAFNOSUPPORT: i32 = 10047;
     error.raw_os_error() == Some(WSAEAFNOSUPPORT)
 }
+
+/// Reads at a position, or from where the file is if it has no positions. Blocks.
+pub(crate) fn read_at(file: &File, room: &mut [u8], offset: u64) -> io::Result<usize> {
+    loop {
+        match std::os::windows::fs::FileExt::seek_read(file, room, offset) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::NotSeekable => {
+                return io::Read::read(&mut &*file, room);
+            }
+            outcome => return outcome,
+        }
+    }
+}

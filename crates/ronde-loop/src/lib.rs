@@ -34,6 +34,19 @@
 //! Callbacks and the steps of tasks share the one queue. While work is ready, step 1 is skipped
 //! until [some sixty entries](EventLoop#turns-without-a-wait) have run.
 //!
+//! # Descriptors, sockets, signals
+//!
+//! - A socket or pipe that is [registered](LoopHandle::register) is a [`Source`], for as long as it lives. asyncio's
+//!   operations on sockets work on it ([`sock_recv`](LoopHandle::sock_recv),
+//!   [`sock_sendall`](LoopHandle::sock_sendall) and so on), and
+//!   [`sock_sendfile`](LoopHandle::sock_sendfile) has the system send a file.
+//! - To wait for something else there are [`Source::io`] and [`Source::poll_io`]. A leaf future of one's own that
+//!   [declines](decline) while it is being cancelled, and says [what it waits for](waiting_for), behaves like
+//!   the loop's: the example `leaf_future` is one.
+//! - A descriptor that somebody else owns can be [watched](LoopHandle::add_reader).
+//! - Names are looked up with [`getaddrinfo`](LoopHandle::getaddrinfo), signals handled with
+//!   `add_signal_handler`, or received from [`signals`](LoopHandle#method.signals).
+//!
 //! # Parameters
 //!
 //! The clock, the poller, the executor for blocking work, the resolver of names and the seed of the

@@ -31,7 +31,7 @@ mod unix {
     use std::time::Duration;
 
     use futures_core::Stream;
-    use ronde_context::ContextVar;
+    use ronde_context::{ContextVar, catch_cancelled};
     use ronde_loop::{
         EventLoop, LoopHandle, RunError, Signal, SignalHandlerError, SimulatedClock,
         get_running_loop, sleep, yield_now,
@@ -253,6 +253,7 @@ mod unix {
     /// It may arrive on any thread, so a little later. The program is expected to end by it.
     fn die_by(number: i32) {
         raise_number(number);
+        // slow: only if the signal doesn't end the program.
         thread::sleep(Duration::from_secs(60));
         println!("alive");
     }
@@ -572,23 +573,19 @@ mod unix {
         event_loop.run_until_complete(async { sleep(Duration::from_millis(5)).await }).unwrap();
         println!("{}", signals.recv_nowait().unwrap());
 
-        let signals = Rc::new(std::cell::RefCell::new(signals));
-        let waits = signals.clone();
         let task = event_loop.create_task(async move {
-            let mut waits = waits.borrow_mut();
-            waits.recv().await;
-            unreachable!("it is cancelled");
+            let caught = catch_cancelled(signals.recv()).await;
+            assert!(caught.is_err(), "it is cancelled");
+            println!("{}", signals.recv().await);
         });
-        event_loop
-            .run_until_complete(async move {
-                yield_now().await;
-                assert_eq!(format!("{:?}", task.waiting_for().unwrap()), "a signal");
-                raise(Signal::USR1);
-                task.cancel();
-                assert!(task.await.unwrap_err().is_cancelled());
-                println!("{}", signals.borrow_mut().recv().await);
-            })
-            .unwrap();
+        let cancels = async move {
+            yield_now().await;
+            assert_eq!(format!("{:?}", task.waiting_for().unwrap()), "a signal");
+            raise(Signal::USR1);
+            task.cancel();
+            task.await.unwrap();
+        };
+        event_loop.run_until_complete(cancels).unwrap();
     }
 
     fn stream() {
@@ -648,10 +645,7 @@ mod unix {
     fn simulated() {
         let event_loop = EventLoop::builder().clock(SimulatedClock::new()).build().unwrap();
         event_loop.add_signal_handler(Signal::USR1, prints("handled")).unwrap();
-        let sender = thread::spawn(|| {
-            thread::sleep(Duration::from_millis(5));
-            raise(Signal::USR1);
-        });
+        let sender = thread::spawn(|| raise(Signal::USR1));
         event_loop.run_forever().unwrap();
         sender.join().unwrap();
         event_loop.remove_signal_handler(Signal::USR1);

@@ -218,7 +218,10 @@ impl Entry {
             // Others that have come since may call ours, or don't want to.
             (Installed::Alone(_), Disposition::Ours | Disposition::Others) => {}
             // The fallback was told, or the program has changed it back.
-            (Installed::Alone(_), Disposition::NoHandler) => drop(sys::install(number)?),
+            (Installed::Alone(_), Disposition::NoHandler) => {
+                // What is restored in the end is what was there at first.
+                let _changed = sys::install(number)?;
+            }
             (Installed::No, Disposition::NoHandler) => {
                 self.installed = Installed::Alone(sys::install(number)?);
             }

@@ -67,6 +67,7 @@ mod unix {
     }
 
     fn die() -> ! {
+        // slow: only if the signal doesn't end the program.
         thread::sleep(Duration::from_secs(60));
         std::process::exit(1)
     }

@@ -48,7 +48,7 @@
 //!   [`ProcessPool`].
 //! - Other threads: [`run_coroutine_threadsafe`], [`RemoteTask`].
 //! - Child processes: [`create_subprocess_exec`], [`create_subprocess_shell`], [`subprocess`].
-//! - The event loop itself, for authors of frameworks: [`low_level`].
+//! - Signals, sockets, names of hosts, and the event loop itself, for authors of frameworks: [`low_level`].
 //! - Every name of asyncio's, and what it is here: [`asyncio_map`].
 //!
 //! # An exception is one of two things
@@ -147,7 +147,7 @@ pub mod subprocess {
     pub use ronde_process::*;
 }
 
-/// The event loop itself: callbacks, timers, descriptors, clocks, executors.
+/// The event loop itself: callbacks, timers, descriptors, sockets, signals, names, clocks, executors.
 ///
 /// For authors of frameworks, and for programs that need a callback rather than a task. It is a
 /// door of its own so that a program that goes through it can be seen to.

@@ -154,6 +154,7 @@ examples! {
         "the server has ended",
     ];
     #[cfg(all(unix, feature = "process-pool"))] // Processes are pooled there only.
+    loop_per_core: ["64 clients of several loops have read: milk, bread"];
     process_pool: [
         "17984 primes below 200000, counted here in {any}",
         "17984 primes below 200000, counted in processes in {any}",

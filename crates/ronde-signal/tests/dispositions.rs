@@ -26,8 +26,10 @@ mod unix {
 
     pub(super) const SCENARIO: &str = "RONDE_DISPOSITIONS_SCENARIO";
 
-    /// What happens in the child, and the signal that it must end by, if any.
-    const SCENARIOS: &[(&str, fn(), Option<Signal>)] = &[
+    /// A name, what happens in the child, and the signal that it must end by, if any.
+    type Scenario = (&'static str, fn(), Option<Signal>);
+
+    const SCENARIOS: &[Scenario] = &[
         ("the descriptor is readable until somebody looks", readable, None),
         ("a signal is told to all who listen, and counted", all_are_told, None),
         ("who doesn't listen isn't told", not_told, None),

@@ -11,6 +11,7 @@ use crate::event_loop::EventLoop;
 use crate::handle::{LoopHandle, Shared};
 use crate::job::JobExecutor;
 use crate::random::{RandomSource, SeededRandom};
+use crate::resolve::Resolver;
 
 /// Makes an event loop out of its parameters.
 ///
@@ -28,6 +29,7 @@ pub struct Builder {
     executor: Option<Rc<dyn JobExecutor>>,
     order: Option<Box<dyn ReadyOrder>>,
     random: Option<Box<dyn RandomSource>>,
+    resolver: Option<Rc<dyn Resolver>>,
     debug: Option<bool>,
 }
 
@@ -60,6 +62,13 @@ impl Builder {
     /// programs are promised; see [`SeededOrder`](crate::SeededOrder) for tests that promise less.
     pub fn order(mut self, order: impl ReadyOrder + 'static) -> Self {
         self.order = Some(Box::new(order));
+        self
+    }
+
+    /// What finds the addresses of names. Default: a [`SystemResolver`](crate::SystemResolver), made when it
+    /// is first needed.
+    pub fn resolver(mut self, resolver: Rc<dyn Resolver>) -> Self {
+        self.resolver = Some(resolver);
         self
     }
 
@@ -100,6 +109,7 @@ impl Builder {
             Rc::new(Reactor::new(poller)),
             self.clock.unwrap_or_else(|| Rc::new(SystemClock)),
             self.executor,
+            self.resolver,
             random,
             debug,
         );

@@ -20,9 +20,12 @@ use crate::asyncgens::AsyncGens;
 use crate::at_close::CloseListeners;
 use crate::clock::Clock;
 use crate::debugging::SLOW_CALLBACK_DURATION;
+use crate::descriptors::Descriptors;
 use crate::job::{Job, JobExecutor, JobHandle, Jobs, Out, SubmitError};
 use crate::outside::{ClockHold, Outside, OutsideWait};
 use crate::random::RandomSource;
+use crate::resolve::{Resolver, SystemResolver};
+use crate::sockets::Scratch;
 use crate::thread_pool::ThreadPool;
 use crate::threadsafe::RemoteTasks;
 use crate::timeout::TimeoutError;
@@ -53,14 +56,21 @@ pub(crate) struct Shared {
     pub(crate) debug: Cell<bool>,
     pub(crate) slow_callback_duration: Cell<Duration>,
     pub(crate) entries_since_wait: Cell<usize>,
+    /// How many operations on sockets were done since one had to wait, or gave way.
+    pub(crate) operations_without_wait: Cell<u8>,
     pub(crate) at_turn_end: RefCell<Vec<Rc<dyn Fn()>>>,
     pub(crate) jobs: Jobs,
     pub(crate) asyncgens: AsyncGens,
     pub(crate) close_listeners: CloseListeners,
     pub(crate) outside: Outside,
+    pub(crate) descriptors: Descriptors,
+    #[cfg(unix)]
+    pub(crate) signals: RefCell<Option<Rc<crate::signals::Listening>>>,
     pub(crate) remote_tasks: RemoteTasks,
+    pub(crate) scratch: RefCell<Scratch>,
     job_executor: RefCell<Option<Rc<dyn JobExecutor>>>,
     job_executor_shut_down: Cell<bool>,
+    resolver: RefCell<Option<Rc<dyn Resolver>>>,
     random: RefCell<Box<dyn RandomSource>>,
 }
 
@@ -75,6 +85,7 @@ impl Shared {
         reactor: Rc<Reactor>,
         clock: Rc<dyn Clock>,
         job_executor: Option<Rc<dyn JobExecutor>>,
+        resolver: Option<Rc<dyn Resolver>>,
         random: Box<dyn RandomSource>,
         debug: bool,
     ) -> Self {
@@ -91,14 +102,20 @@ impl Shared {
             debug: Cell::new(false),
             slow_callback_duration: Cell::new(SLOW_CALLBACK_DURATION),
             entries_since_wait: Cell::new(0),
+            operations_without_wait: Cell::new(0),
             at_turn_end: RefCell::new(Vec::new()),
             jobs: Jobs::default(),
             asyncgens: AsyncGens::default(),
             close_listeners: CloseListeners::default(),
             outside: Outside::default(),
+            descriptors: Descriptors::default(),
+            #[cfg(unix)]
+            signals: RefCell::default(),
             remote_tasks: RemoteTasks::default(),
+            scratch: RefCell::default(),
             job_executor: RefCell::new(job_executor),
             job_executor_shut_down: Cell::new(false),
+            resolver: RefCell::new(resolver),
             random: RefCell::new(random),
         };
         shared.set_debug(debug);
@@ -118,10 +135,14 @@ impl Shared {
         self.drop_timers();
         self.asyncgens.close();
         let _callbacks = self.at_turn_end.take();
+        self.descriptors.close();
+        #[cfg(unix)]
+        drop(self.signals.take());
         self.reactor.drop_listeners();
         if let Some(executor) = self.job_executor.take() {
             executor.close();
         }
+        let _resolver = self.resolver.take();
     }
 
     /// Drops the timers, and what their callbacks hold, whoever has a handle to them.
@@ -512,6 +533,15 @@ impl LoopHandle {
     /// Whom to tell when a job is no longer out: a loop that waits for that to move its clock.
     fn to_notify(&self) -> Option<Remote> {
         self.shared.clock.is_simulated().then(|| self.remote())
+    }
+
+    /// `None` if the loop is closed.
+    pub(crate) fn resolver(&self) -> Option<Rc<dyn Resolver>> {
+        if self.is_closed() {
+            return None;
+        }
+        let mut resolver = self.shared.resolver.borrow_mut();
+        Some(resolver.get_or_insert_with(|| Rc::new(SystemResolver::new())).clone())
     }
 
     /// `None` if it has been shut down, or the loop is closed.

@@ -70,7 +70,7 @@ impl ThreadPool {
         ThreadPoolBuilder { size: processors.saturating_add(4).min(32), prefix: "ronde".into() }
     }
 
-    fn with(size: usize, prefix: String) -> Self {
+    pub(crate) fn with(size: usize, prefix: String) -> Self {
         let shared =
             Shared { state: Mutex::default(), work: Condvar::new(), ended: Condvar::new() };
         Self { shared: Arc::new(shared), size, prefix }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use ronde_streams::ReadError;
 
 use crate::returncode::ReturnCode;
-use crate::signal::Signal;
+use ronde_loop::Signal;
 
 /// Why a program could not be started.
 ///

@@ -56,7 +56,6 @@ mod error;
 mod process;
 mod reap;
 mod returncode;
-mod signal;
 mod stdio;
 mod sys;
 
@@ -65,7 +64,7 @@ pub use create::{CreateSubprocess, create_subprocess_exec, create_subprocess_she
 pub use error::{CommunicateError, SignalError, SpawnError};
 pub use process::Process;
 pub use returncode::ReturnCode;
-pub use signal::Signal;
+pub use ronde_loop::Signal;
 pub use stdio::Stdio;
 
 /// Makes the example of the README a test.

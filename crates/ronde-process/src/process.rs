@@ -10,7 +10,7 @@ use crate::communicate::Communicate;
 use crate::error::SignalError;
 use crate::reap::Reaped;
 use crate::returncode::ReturnCode;
-use crate::signal::Signal;
+use ronde_loop::Signal;
 
 /// A child process.
 ///

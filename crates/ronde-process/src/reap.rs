@@ -33,8 +33,8 @@ use ronde_loop::{OutsideWait, get_running_loop};
 use slab::Slab;
 
 use crate::returncode::ReturnCode;
-use crate::signal::Signal;
 use crate::sys;
+use ronde_loop::Signal;
 
 /// A child process, from its start until it is reaped and beyond.
 pub(crate) struct Reaped {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::io;
 use std::process::ExitStatus;
 
-use crate::signal::Signal;
 use crate::sys;
+use ronde_loop::Signal;
 
 /// How a child process ended.
 ///

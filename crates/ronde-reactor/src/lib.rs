@@ -91,7 +91,7 @@ pub use poller::{Event, Interest, Notify, Poller, default_poller};
 pub use reactor::{Listener, Reactor, Statistics};
 pub use readiness::{Direction, Readiness};
 pub use source::Source;
-pub use sys::{BorrowedSource, OwnedSource};
+pub use sys::{AsSource, BorrowedSource, OwnedSource};
 
 /// The README's example is tested too.
 #[cfg(doctest)]

@@ -196,6 +196,27 @@ impl Reactor {
         Statistics { sources: slots.len(), waiters: slots.iter().map(waiters).sum() }
     }
 
+    /// Tells whether a source owns this very descriptor. Walks over all sources.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_reactor::{Reactor, Source, default_poller};
+    /// # use std::{net::UdpSocket, rc::Rc};
+    /// # let reactor = Rc::new(Reactor::new(default_poller()?));
+    /// let source = Source::new(&reactor, UdpSocket::bind("127.0.0.1:0")?)?;
+    /// assert!(reactor.owns(source.borrow()));
+    ///
+    /// let another = source.into_inner()?;
+    /// # #[cfg(unix)]
+    /// assert!(!reactor.owns(std::os::fd::AsFd::as_fd(&another)));
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[must_use]
+    pub fn owns(&self, descriptor: BorrowedSource<'_>) -> bool {
+        self.slots.borrow().iter().any(|slot| sys::is_same(&slot.io, descriptor))
+    }
+
     /// Drops all wakers and callbacks without telling them: for a loop that closes.
     ///
     /// A callback may own the source it was set on, and a source holds its reactor: without this, such

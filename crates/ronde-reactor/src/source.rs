@@ -1,5 +1,6 @@
 //! A registered descriptor or socket.
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -63,6 +64,8 @@ pub struct Source {
     // The order matters: the registration goes first, then the source closes.
     registration: Registration,
     io: Rc<OwnedSource>,
+    /// Is it TCP's? `None` until somebody wants to know.
+    is_tcp: Cell<Option<bool>>,
 }
 
 impl Source {
@@ -90,9 +93,7 @@ impl Source {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn new(reactor: &Rc<Reactor>, io: impl Into<OwnedSource>) -> io::Result<Self> {
-        let io = Rc::new(sys::set_nonblocking(io.into())?);
-        let key = reactor.register(&io).map_err(sys::explain_refusal)?;
-        Ok(Self { registration: Registration { reactor: Rc::clone(reactor), key }, io })
+        Self::register(reactor, sys::set_nonblocking(io.into())?)
     }
 
     /// Registers `io` and leaves its mode as it is.
@@ -123,9 +124,14 @@ impl Source {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn new_shared(reactor: &Rc<Reactor>, io: impl Into<OwnedSource>) -> io::Result<Self> {
-        let io = Rc::new(io.into());
+        Self::register(reactor, io.into())
+    }
+
+    fn register(reactor: &Rc<Reactor>, io: OwnedSource) -> io::Result<Self> {
+        let io = Rc::new(io);
         let key = reactor.register(&io).map_err(sys::explain_refusal)?;
-        Ok(Self { registration: Registration { reactor: Rc::clone(reactor), key }, io })
+        let registration = Registration { reactor: Rc::clone(reactor), key };
+        Ok(Self { registration, io, is_tcp: Cell::new(None) })
     }
 
     /// Lends the descriptor or socket.
@@ -395,6 +401,34 @@ impl Source {
         });
     }
 
+    /// Takes note of a *short* read or write, if the source is one for which it means anything.
+    ///
+    /// As [`clear_ready`](Source::clear_ready), for those who don't know what they read from: it has an
+    /// effect on TCP sockets alone. The system is asked once what the source is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ronde_reactor::{Direction, Reactor, Source, default_poller};
+    /// # use std::{net::UdpSocket, rc::Rc};
+    /// # let reactor = Rc::new(Reactor::new(default_poller()?));
+    /// let source = Source::new(&reactor, UdpSocket::bind("127.0.0.1:0")?)?;
+    /// // A datagram was received that is smaller than the buffer. There may be another one.
+    /// source.clear_ready_if_tcp(Direction::Read);
+    /// assert!(source.is_ready(Direction::Read));
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn clear_ready_if_tcp(&self, direction: Direction) {
+        let is_tcp = self.is_tcp.get().unwrap_or_else(|| {
+            let is_tcp = sys::is_tcp(&self.io);
+            self.is_tcp.set(Some(is_tcp));
+            is_tcp
+        });
+        if is_tcp {
+            self.clear_ready(direction);
+        }
+    }
+
     /// Takes note that the system said `WouldBlock`, or `InProgress` to a `connect`.
     ///
     /// [`try_io`](Source::try_io), [`poll_io`](Source::poll_io) and [`io`](Source::io) do this by
@@ -651,7 +685,7 @@ impl Source {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn into_inner(self) -> io::Result<OwnedSource> {
-        let Self { registration, io } = self;
+        let Self { registration, io, .. } = self;
         drop(registration);
         Rc::try_unwrap(io).map_err(|_| io::Error::other("the poller does not let go of the source"))
     }

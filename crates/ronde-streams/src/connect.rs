@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ronde_loop::{LoopHandle, OwnedSource, Source, get_running_loop, timeout};
+use ronde_loop::{AddressFamily, LoopHandle, OwnedSource, Source, get_running_loop, timeout};
 use socket2::SockRef;
 
 use crate::connection::Connection;
@@ -187,27 +187,6 @@ pub fn from_socket(socket: impl Into<OwnedSource>) -> OpenConnection {
 #[doc(alias = "create_unix_connection")]
 pub fn open_unix_connection(path: impl Into<PathBuf>) -> OpenConnection {
     OpenConnection::to(Target::Path(path.into()))
-}
-
-/// One of the two families of internet addresses.
-///
-/// # In asyncio
-///
-/// `socket.AF_INET` and `socket.AF_INET6`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[doc(alias = "AF_INET")]
-#[doc(alias = "AF_INET6")]
-pub enum AddressFamily {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
-
-impl AddressFamily {
-    pub(crate) fn has(self, address: &SocketAddr) -> bool {
-        address.is_ipv6() == (self == Self::V6)
-    }
 }
 
 /// A connection that is yet to be opened: see [`open_connection`], [`open_unix_connection`] and
@@ -472,9 +451,9 @@ async fn connect(
     family: Option<AddressFamily>,
     options: happy_eyeballs::Options,
 ) -> Result<(Source, SocketAddr), ConnectError> {
-    let mut addresses = match event_loop.getaddrinfo(&host, port).await {
+    let mut addresses = match event_loop.getaddrinfo(&*host, port).addresses().await {
         Ok(addresses) => addresses,
-        Err(source) => return Err(ConnectError::Resolve { host, source }),
+        Err(error) => return Err(ConnectError::Resolve { host, source: error.into() }),
     };
     addresses.retain(|address| family.is_none_or(|family| family.has(address)));
     let connected = happy_eyeballs::connect(event_loop, addresses, options).await;

@@ -25,6 +25,9 @@
 //!     '------------- Writable <---------'
 //! ```
 //!
+//! Beside these, there is `File`, while a file is sent past the output: what is written meanwhile is
+//! kept, and sent after it.
+//!
 //! In `Idle` there is nothing to send. In `TurnEnd` something was sent in this turn, and what
 //! is written now goes out at its end. In `Writable` the system takes no more: the reactor calls
 //! back when it does. That callback owns the connection, so what was written is delivered also
@@ -42,6 +45,8 @@ mod reading;
 mod writing;
 
 mod ending;
+
+mod file;
 
 mod tls;
 
@@ -65,6 +70,7 @@ use crate::sys;
 
 use self::state::State;
 
+pub(crate) use self::file::FileTurn;
 pub(crate) use self::reading::ReadTurn;
 
 /// Input that does not come from a source.

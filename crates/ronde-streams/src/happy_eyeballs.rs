@@ -12,10 +12,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ronde_context::decline;
-use ronde_loop::{Direction, LoopHandle, Sleep, Source, sleep};
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
-
-use crate::sys;
+use ronde_loop::{LoopHandle, Sleep, Source, sleep};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 /// What became of each address that was tried, in the order of the attempts.
 pub(crate) type Attempts = Vec<(SocketAddr, io::Error)>;
@@ -198,38 +196,9 @@ pub(crate) async fn connect_socket(
     socket: Socket,
     address: &SockAddr,
 ) -> io::Result<Source> {
-    socket.set_nonblocking(true)?;
-    let is_under_way = match socket.connect(address) {
-        Ok(()) => false,
-        Err(error) if sys::is_in_progress(&error) => true,
-        Err(error) => return Err(error),
-    };
-    // Only now: a socket that is not even being connected is reported as hung up.
     let source = event_loop.register(socket)?;
-    if is_under_way {
-        // There is nothing to read yet, and if there is, the registration has seen it.
-        source.mark_blocked(Direction::Read);
-        source.mark_blocked(Direction::Write);
-        wait_connected(&source).await?;
-    }
+    event_loop.sock_connect(&source, address.clone()).await?;
     Ok(source)
-}
-
-async fn wait_connected(source: &Source) -> io::Result<()> {
-    loop {
-        source.ready(Direction::Write).await?;
-        let socket = SockRef::from(source);
-        if let Some(error) = socket.take_error()? {
-            return Err(error);
-        }
-        match socket.peer_addr() {
-            // The report was about something else.
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-                source.mark_blocked(Direction::Write);
-            }
-            other => return other.map(|_| ()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -50,8 +50,11 @@ impl Hosts {
             let found = if host.is_empty() {
                 vec![(Ipv4Addr::UNSPECIFIED, port).into(), (Ipv6Addr::UNSPECIFIED, port).into()]
             } else {
-                let looked_up = event_loop.getaddrinfo(host, port).await;
-                looked_up.map_err(|source| ServeError::Resolve { host: host.clone(), source })?
+                let looked_up = event_loop.getaddrinfo(&**host, port).addresses().await;
+                looked_up.map_err(|error| ServeError::Resolve {
+                    host: host.clone(),
+                    source: error.into(),
+                })?
             };
             for address in found {
                 if !addresses.contains(&address) {

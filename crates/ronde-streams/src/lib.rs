@@ -69,6 +69,8 @@
 #![forbid(unsafe_code)]
 
 mod connect;
+mod sendfile;
+
 mod serve;
 
 mod reader;
@@ -106,12 +108,15 @@ mod sys;
 
 #[cfg(unix)]
 pub use connect::open_unix_connection;
-pub use connect::{AddressFamily, OpenConnection, from_socket, open_connection};
+pub use ronde_loop::AddressFamily;
+
+pub use connect::{OpenConnection, from_socket, open_connection};
 pub use error::{ConnectError, LimitError, ReadError, ServeError};
 #[cfg(unix)]
 pub use hosts::Hosts;
 pub use lines::Lines;
 pub use reader::{DEFAULT_LIMIT, StreamReader};
+pub use sendfile::SendFile;
 pub use serve::start_unix_server;
 pub use serve::{StartServer, start_server};
 pub use server::Server;

@@ -11,12 +11,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ronde_context::CancelledError;
-use ronde_loop::{OwnedSource, TaskRef, get_running_loop};
+use ronde_loop::{AddressFamily, OwnedSource, TaskRef, get_running_loop};
 #[cfg(unix)]
 use socket2::SockRef;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::connect::{AddressFamily, Name, split};
+use crate::connect::{Name, split};
 use crate::connection::Connection;
 use crate::error::{ConnectError, LimitError, ServeError, plain};
 use crate::hosts::Hosts;

@@ -6,9 +6,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use ronde_loop::{LoopHandle, Source, sleep};
+use ronde_loop::{LoopHandle, Source};
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use crate::error::{ShownPath, plain};
@@ -16,21 +15,9 @@ use crate::happy_eyeballs;
 
 /// Connects to the socket at `path`.
 pub(crate) async fn connect(event_loop: &LoopHandle, path: &Path) -> io::Result<Source> {
-    const LONGEST_WAIT: Duration = Duration::from_millis(100);
     let address = address(path)?;
-    let mut wait = Duration::from_millis(1);
-    loop {
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        match happy_eyeballs::connect_socket(event_loop, socket, &address).await {
-            // The listener's queue is full, and nobody tells when it no longer is: a blocking connect
-            // would wait. asyncio takes this for a success.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                sleep(wait).await;
-                wait = (wait * 2).min(LONGEST_WAIT);
-            }
-            outcome => return outcome,
-        }
-    }
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    happy_eyeballs::connect_socket(event_loop, socket, &address).await
 }
 
 /// Makes a socket at `path`, in place of one that was left behind there.

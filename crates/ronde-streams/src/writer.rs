@@ -114,6 +114,10 @@ impl StreamWriter {
         Self { connection }
     }
 
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Writes `data`: sends it, or buffers what can't be sent at once. Never waits.
     ///
     /// On a connection that is closed or lost, or after [`write_eof`](Self::write_eof), `data` is

@@ -52,7 +52,8 @@
 //! - What all the tasks are doing: [`format_tasks`], [`format_task_tree`], [`find_cycles`],
 //!   [`capture_call_graph`], [`TaskRef::info`].
 //! - The defaults of times and limits: [`constants`].
-//! - The event loop itself, for authors of frameworks: [`low_level`].
+//! - Signals, sockets, names of hosts, transports and protocols, and the event loop itself, for authors of
+//!   frameworks: [`low_level`].
 //! - Every name of asyncio's, and what it is here: [`asyncio_map`].
 //!
 //! # An exception is one of two things
@@ -121,12 +122,12 @@ pub use ronde_context::{
 pub use ronde_loop::{
     AsChild, CallbackId, Child, ChildRef, Deadlock, FrameCallGraphEntry, FutureCallGraph,
     IntoChild, InvalidStateError, JobError, NoRunningLoopError, PanicError, Promise, RemoteTask,
-    RemoteTaskError, RescheduleError, RunError, SetResultError, Sleep, StackEnd, SubmitError, Task,
-    TaskBuilder, TaskError, TaskId, TaskInfo, TaskRef, TaskStack, TaskState, ThreadPool,
-    ThreadPoolBuilder, ThreadPoolError, Timeout, TimeoutError, UnobservedFailure, WaitCycle,
-    WaitInfo, WaitLink, WithTimeout, YieldNow, capture_call_graph, current_task, format_call_graph,
-    get_running_loop, print_call_graph, run_coroutine_threadsafe, sleep, sleep_until, timeout,
-    timeout_at, wait_for, yield_now,
+    RemoteTaskError, RescheduleError, RunError, SendfileError, SendfileNotAvailableError,
+    SetResultError, Sleep, StackEnd, SubmitError, Task, TaskBuilder, TaskError, TaskId, TaskInfo,
+    TaskRef, TaskStack, TaskState, ThreadPool, ThreadPoolBuilder, ThreadPoolError, Timeout,
+    TimeoutError, UnobservedFailure, WaitCycle, WaitInfo, WaitLink, WithTimeout, YieldNow,
+    capture_call_graph, current_task, format_call_graph, get_running_loop, print_call_graph,
+    run_coroutine_threadsafe, sleep, sleep_until, timeout, timeout_at, wait_for, yield_now,
 };
 pub use ronde_macros::{main, test};
 pub use ronde_process::{create_subprocess_exec, create_subprocess_shell};
@@ -138,8 +139,9 @@ pub use ronde_process_pool::{
 pub use ronde_streams::PeerCredentials;
 pub use ronde_streams::{
     AddressFamily, Bytes, ConnectError, DEFAULT_LIMIT, Hosts, LimitError, Lines, OpenConnection,
-    ReadError, ServeError, Server, StartServer, StartTls, StreamReader, StreamWriter, TlsError,
-    TlsInfo, TlsOptions, TlsServerOptions, from_socket, open_connection, rustls, start_server,
+    ReadError, SendFile, ServeError, Server, StartServer, StartTls, StreamReader, StreamWriter,
+    TlsError, TlsInfo, TlsOptions, TlsServerOptions, from_socket, open_connection, rustls,
+    start_server,
 };
 #[cfg(unix)]
 pub use ronde_streams::{open_unix_connection, start_unix_server, stderr, stdin, stdout};
@@ -157,7 +159,8 @@ pub mod subprocess {
     pub use ronde_process::*;
 }
 
-/// The event loop itself: callbacks, timers, descriptors, clocks, executors; transports and protocols.
+/// The event loop itself: callbacks, timers, descriptors, sockets, signals, names, clocks, executors; transports
+/// and protocols.
 ///
 /// For authors of frameworks, and for programs that need a callback rather than a task. It is a
 /// door of its own so that a program that goes through it can be seen to.

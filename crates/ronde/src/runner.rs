@@ -308,7 +308,9 @@ impl RunnerBuilder {
     /// Is Ctrl-C to cancel the main task? Default: yes, unless the clock is simulated: such a loop
     /// finds out when nothing can happen any more, and Ctrl-C always may.
     ///
-    /// It does so only on the program's main thread, and for one runner at a time.
+    /// It does so only on the program's main thread, for one runner at a time, and while no loop has a
+    /// [handler](ronde_loop::LoopHandle#method.add_signal_handler) for it. A handler that the program has by other
+    /// means is called as well.
     pub fn handle_ctrl_c(mut self, handle: bool) -> Self {
         self.handle_ctrl_c = Some(handle);
         self

@@ -23,10 +23,10 @@ mod unix {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::{Duration, Instant};
 
-    use ronde::low_level::SimulatedClock;
+    use ronde::low_level::{self, SimulatedClock};
     use ronde::{
-        CancelledError, RunError, Runner, catch_cancelled, create_task, current_task, sleep,
-        yield_now,
+        CancelledError, RunError, Runner, catch_cancelled, create_task, current_task,
+        get_running_loop, sleep, to_thread, yield_now,
     };
     use rustix::process::{Pid, Signal, kill_process};
 
@@ -133,6 +133,21 @@ mod unix {
             play: opted_out,
             signals: 1,
             output: &[],
+            end: End::Killed,
+        },
+        Scenario {
+            name: "a handler for the signal takes the place of the cancellation until it is removed",
+            play: own_handler,
+            signals: 4,
+            output: &["handled", "handled", "elsewhere", "main cleans up", "Interrupted"],
+            end: End::Exit(0),
+        },
+        #[cfg(target_os = "linux")]
+        Scenario {
+            name: "after a handler was removed the second signal still ends a busy program",
+            play: busy_after_own_handler,
+            signals: 3,
+            output: &["handled"],
             end: End::Killed,
         },
         Scenario {
@@ -345,6 +360,75 @@ mod unix {
         let runner = Runner::builder().handle_ctrl_c(false).build().unwrap();
         let _ = runner.run(wait_for_the_signal());
         println!("never");
+    }
+
+    /// Handlers count for the whole program, whichever loop they belong to.
+    fn own_handler() {
+        let outcome = ronde::run(async {
+            let event_loop = get_running_loop().unwrap();
+            let mut signals = event_loop.signals([low_level::Signal::INT]).unwrap();
+            event_loop.add_signal_handler(low_level::Signal::INT, || println!("handled")).unwrap();
+            for _ in 0..2 {
+                println!("ready");
+                signals.recv().await;
+                // The handler is queued by now.
+                yield_now().await;
+                yield_now().await;
+            }
+            drop(signals);
+            event_loop.remove_signal_handler(low_level::Signal::INT);
+
+            to_thread(|| {
+                let handler = async {
+                    let event_loop = get_running_loop().unwrap();
+                    let mut signals = event_loop.signals([low_level::Signal::INT]).unwrap();
+                    println!("ready");
+                    signals.recv().await;
+                    println!("elsewhere");
+                };
+                ronde::run(handler).unwrap();
+            })
+            .await
+            .unwrap();
+
+            if let Err(cancelled) = catch_cancelled(wait_for_the_signal()).await {
+                println!("main cleans up");
+                cancelled.raise::<()>().await;
+            }
+        });
+        println!("{:?}", outcome.unwrap_err());
+    }
+
+    #[cfg(target_os = "linux")]
+    fn busy_after_own_handler() {
+        let _ = ronde::run(async {
+            let event_loop = get_running_loop().unwrap();
+            let mut signals = event_loop.signals([low_level::Signal::INT]).unwrap();
+            println!("ready");
+            signals.recv().await;
+            println!("handled");
+            drop(signals);
+            // Whether the fallback was told shows in that the system does no longer call us.
+            println!("ready");
+            while !is_caught_no_longer() {
+                std::hint::spin_loop();
+            }
+            println!("ready");
+            let end = Instant::now() + Duration::from_secs(60);
+            while Instant::now() < end {
+                std::hint::spin_loop();
+            }
+        });
+        println!("never");
+    }
+
+    /// Does the signal do what it does by default?
+    #[cfg(target_os = "linux")]
+    fn is_caught_no_longer() -> bool {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+        caught & (1 << (SIGINT - 1)) == 0
     }
 
     fn deadlock() {

@@ -157,6 +157,7 @@ examples! {
     #[cfg(unix)] // There its host can wait for it.
     guest_loop: ["hello, guest 1", "hello, guest 2"];
     #[cfg(all(unix, feature = "process-pool"))] // Processes are pooled there only.
+    loop_per_core: ["64 clients of several loops have read: milk, bread"];
     process_pool: [
         "17984 primes below 200000, counted here in {any}",
         "17984 primes below 200000, counted in processes in {any}",

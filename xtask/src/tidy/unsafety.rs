@@ -7,8 +7,11 @@ use super::source::{code, has_word};
 use crate::tree::{Package, Tree};
 
 /// Every file with `unsafe`. A new row is a decision that a reviewer sees.
-const FILES: &[&str] =
-    &["crates/ronde-executor/src/spawn.rs", "crates/ronde-reactor/src/poller/portable.rs"];
+const FILES: &[&str] = &[
+    "crates/ronde-executor/src/spawn.rs",
+    "crates/ronde-reactor/src/poller/portable.rs",
+    "crates/ronde-signal/src/sys/unix.rs",
+];
 
 pub(super) fn check(tree: &Tree) -> Vec<Violation> {
     check_against(tree, FILES)

@@ -12,7 +12,7 @@ use ronde_streams::{StreamReader, StreamWriter};
 use rustix::io::Errno;
 use rustix::process::{Pid, kill_process, kill_process_group};
 
-use crate::signal::Signal;
+use ronde_loop::Signal;
 
 /// What a child can have as one of its three streams.
 pub(crate) type Handle = OwnedFd;

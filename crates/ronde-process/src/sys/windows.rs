@@ -11,7 +11,7 @@ use std::process::{Command, ExitStatus};
 use async_process::Child;
 use ronde_streams::{StreamReader, StreamWriter};
 
-use crate::signal::Signal;
+use ronde_loop::Signal;
 
 /// What a child can have as one of its three streams.
 pub(crate) type Handle = OwnedHandle;

@@ -6,13 +6,13 @@
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-pub use unix::{BorrowedSource, OwnedSource};
+pub use unix::{AsSource, BorrowedSource, OwnedSource};
 #[cfg(unix)]
-pub(crate) use unix::{borrow, explain_refusal, number, set_nonblocking};
+pub(crate) use unix::{borrow, explain_refusal, is_same, is_tcp, number, set_nonblocking};
 
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub use windows::{BorrowedSource, OwnedSource};
+pub use windows::{AsSource, BorrowedSource, OwnedSource};
 #[cfg(windows)]
-pub(crate) use windows::{borrow, explain_refusal, number, set_nonblocking};
+pub(crate) use windows::{borrow, explain_refusal, is_same, is_tcp, number, set_nonblocking};

@@ -3,6 +3,8 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use rustix::net::{AddressFamily, SocketType, getsockname, sockopt};
+
 use crate::Source;
 
 /// What a [`Source`] owns: a file descriptor here, a socket on Windows.
@@ -10,6 +12,20 @@ pub type OwnedSource = OwnedFd;
 
 /// What I/O is done on: a borrowed file descriptor here, a borrowed socket on Windows.
 pub type BorrowedSource<'a> = BorrowedFd<'a>;
+
+/// What has a file descriptor to lend: everything that is [`AsFd`].
+///
+/// So that a function can ask for it by one name on every platform.
+pub trait AsSource {
+    /// Lends the descriptor.
+    fn as_source(&self) -> BorrowedSource<'_>;
+}
+
+impl<T: AsFd + ?Sized> AsSource for T {
+    fn as_source(&self) -> BorrowedSource<'_> {
+        self.as_fd()
+    }
+}
 
 impl AsFd for Source {
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -26,6 +42,18 @@ pub(crate) fn borrow(source: &OwnedSource) -> BorrowedSource<'_> {
 pub(crate) fn number(source: &OwnedSource) -> u64 {
     // An open descriptor's number is never negative.
     u64::from(source.as_raw_fd().unsigned_abs())
+}
+
+/// Is it the same descriptor? Another descriptor of the same open file is not.
+pub(crate) fn is_same(source: &OwnedSource, other: BorrowedSource<'_>) -> bool {
+    source.as_raw_fd() == other.as_raw_fd()
+}
+
+/// Is it a TCP socket, or something else that is not even a socket?
+pub(crate) fn is_tcp(source: &OwnedSource) -> bool {
+    let is_stream = sockopt::socket_type(source).is_ok_and(|found| found == SocketType::STREAM);
+    let internet = [AddressFamily::INET, AddressFamily::INET6];
+    is_stream && getsockname(source).is_ok_and(|name| internet.contains(&name.address_family()))
 }
 
 /// Makes reads and writes return `WouldBlock` instead of waiting.

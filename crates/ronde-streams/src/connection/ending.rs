@@ -25,7 +25,7 @@ impl Connection {
             }
             state.say_goodbye();
             state.phase = Phase::HalfClosing;
-            if state.flush == Flush::Writable {
+            if matches!(state.flush, Flush::Writable | Flush::File) {
                 return;
             }
         }
@@ -69,7 +69,7 @@ impl Connection {
                 state.say_goodbye();
             }
             state.phase = Phase::Closing;
-            (state.reader.take(), state.flush == Flush::Writable)
+            (state.reader.take(), matches!(state.flush, Flush::Writable | Flush::File))
         };
         wake(reader);
         self.limit_shutdown();

@@ -75,6 +75,7 @@ pub(super) enum Flush {
     Idle,
     TurnEnd,
     Writable,
+    File,
 }
 
 /// What one try to receive came to.

@@ -144,7 +144,14 @@ impl Connection {
 
     /// Sends the output. When all is sent, `then` is next.
     pub(super) fn flush(&self, then: Flush) {
-        let sent = self.state.borrow_mut().send_output();
+        let sent = {
+            let mut state = self.state.borrow_mut();
+            if state.flush == Flush::File {
+                // It comes first. Whoever sends it calls this again.
+                return;
+            }
+            state.send_output()
+        };
         match sent {
             Ok(true) => self.all_is_sent(then),
             Ok(false) => self.wait_writable(then),

@@ -27,8 +27,8 @@ pub(crate) struct Io {
 mod unix;
 #[cfg(unix)]
 pub(crate) use unix::{
-    PIPE, SHARED_SOCKET, SOCKET, TERMINAL, is_family_unsupported, is_fifo, is_in_progress,
-    is_out_of_resources, set_reuse_address, set_reuse_port, wait_writable,
+    PIPE, SHARED_SOCKET, SOCKET, TERMINAL, is_family_unsupported, is_fifo, is_out_of_resources,
+    read_at, set_reuse_address, set_reuse_port, wait_writable,
 };
 
 #[cfg(target_os = "linux")]
@@ -40,6 +40,6 @@ pub(crate) use unix::peer_credentials;
 mod windows;
 #[cfg(windows)]
 pub(crate) use windows::{
-    SOCKET, is_family_unsupported, is_in_progress, is_out_of_resources, set_reuse_address,
-    set_reuse_port, wait_writable,
+    SOCKET, is_family_unsupported, is_out_of_resources, read_at, set_reuse_address, set_reuse_port,
+    wait_writable,
 };

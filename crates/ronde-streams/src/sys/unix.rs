@@ -83,11 +83,6 @@ pub(crate) fn set_reuse_address(socket: &Socket, on: bool) -> io::Result<()> {
     socket.set_reuse_address(on)
 }
 
-/// Did a `connect` that doesn't wait begin well?
-pub(crate) fn is_in_progress(error: &io::Error) -> bool {
-    Errno::from_io_error(error) == Some(Errno::INPROGRESS)
-}
-
 /// Did `accept` fail for want of descriptors or memory, so that it may go well later?
 pub(crate) fn is_out_of_resources(error: &io::Error) -> bool {
     let scarce = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
@@ -128,4 +123,17 @@ pub(crate) fn peer_credentials(socket: &socket2::SockRef<'_>) -> Option<PeerCred
         uid: found.uid.as_raw(),
         gid: found.gid.as_raw(),
     })
+}
+
+/// Reads at a position, or from where the file is if it has no positions. Blocks.
+pub(crate) fn read_at(file: &File, room: &mut [u8], offset: u64) -> io::Result<usize> {
+    loop {
+        match std::os::unix::fs::FileExt::read_at(file, room, offset) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::NotSeekable => {
+                return io::Read::read(&mut &*file, room);
+            }
+            outcome => return outcome,
+        }
+    }
 }

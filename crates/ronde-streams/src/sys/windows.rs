@@ -37,11 +37,6 @@ pub(crate) fn set_reuse_address(_socket: &Socket, _on: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Did a `connect` that doesn't wait begin well?
-pub(crate) fn is_in_progress(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock
-}
-
 /// Did `accept` fail for want of sockets or memory, so that it may go well later?
 pub(crate) fn is_out_of_resources(error: &io::Error) -> bool {
     const WSAEMFILE: i32 = 10024;
@@ -58,4 +53,17 @@ pub(crate) fn set_reuse_port(_socket: &Socket) -> io::Result<()> {
 pub(crate) fn is_family_unsupported(error: &io::Error) -> bool {
     const WSAEAFNOSUPPORT: i32 = 10047;
     error.raw_os_error() == Some(WSAEAFNOSUPPORT)
+}
+
+/// Reads at a position, or from where the file is if it has no positions. Blocks.
+pub(crate) fn read_at(file: &File, room: &mut [u8], offset: u64) -> io::Result<usize> {
+    loop {
+        match std::os::windows::fs::FileExt::seek_read(file, room, offset) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::NotSeekable => {
+                return io::Read::read(&mut &*file, room);
+            }
+            outcome => return outcome,
+        }
+    }
 }

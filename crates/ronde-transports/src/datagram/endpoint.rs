@@ -317,9 +317,9 @@ async fn addresses(
             [(Ipv4Addr::UNSPECIFIED, port).into(), (Ipv6Addr::UNSPECIFIED, port).into()];
         return Ok(Some(all.map(DatagramAddr::Ip).to_vec()));
     }
-    match event_loop.getaddrinfo(&host, port).await {
+    match event_loop.getaddrinfo(&*host, port).addresses().await {
         Ok(addresses) => Ok(Some(addresses.into_iter().map(DatagramAddr::Ip).collect())),
-        Err(source) => Err(EndpointError::Resolve { host, source }),
+        Err(error) => Err(EndpointError::Resolve { host, source: error.into() }),
     }
 }
 

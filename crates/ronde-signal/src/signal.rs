@@ -13,7 +13,7 @@ use std::fmt;
 /// # Examples
 ///
 /// ```
-/// use ronde_process::Signal;
+/// use ronde_signal::Signal;
 ///
 /// assert_eq!(Signal::TERM.number(), 15);
 /// assert_eq!(Signal::TERM.to_string(), "SIGTERM");
@@ -66,6 +66,10 @@ impl Signal {
     pub const ABRT: Self = Self(rustix::process::Signal::ABORT.as_raw());
     /// The process used memory that isn't its own.
     pub const SEGV: Self = Self(rustix::process::Signal::SEGV.as_raw());
+    /// A child has ended, or was stopped.
+    pub const CHLD: Self = Self(rustix::process::Signal::CHILD.as_raw());
+    /// A timer has run down: see alarm(2).
+    pub const ALRM: Self = Self(rustix::process::Signal::ALARM.as_raw());
     /// The process wrote to a pipe that nobody reads.
     pub const PIPE: Self = Self(rustix::process::Signal::PIPE.as_raw());
 }
@@ -94,6 +98,10 @@ impl Signal {
         (Self::ABRT, "SIGABRT"),
         #[cfg(unix)]
         (Self::SEGV, "SIGSEGV"),
+        #[cfg(unix)]
+        (Self::CHLD, "SIGCHLD"),
+        #[cfg(unix)]
+        (Self::ALRM, "SIGALRM"),
         #[cfg(unix)]
         (Self::PIPE, "SIGPIPE"),
     ];

@@ -63,6 +63,7 @@ mod unix {
     impl Future for Rung<'_> {
         type Output = io::Result<usize>;
 
+        // quote: poll
         fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
             // First: while a cancellation is being delivered, take nothing. This future is about to be dropped,
             // and what it took would be lost.
@@ -82,5 +83,6 @@ mod unix {
             }
             polled
         }
+        // end quote
     }
 }

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::registers;
+use crate::registers::{self, decline};
 
 /// A cancellation: the value that [`catch_cancelled`](crate::catch_cancelled) gives.
 ///
@@ -249,7 +249,11 @@ pub struct Raise<T> {
 impl<T> Future for Raise<T> {
     type Output = T;
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        // Another one is under way, as in another branch of the task: it must not be overwritten.
+        if self.error.is_some() && decline(cx) {
+            return Poll::Pending;
+        }
         // Polled a second time, the error is already with a handler that is still to drop us.
         if let Some(error) = self.error.take() {
             registers::raise(error);

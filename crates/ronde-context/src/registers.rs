@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Context;
 
 use crate::CancelledError;
+use crate::error::Origin;
+use crate::scope::ScopeRef;
 use crate::wait::Wait;
 
 /// Identifies a handler while a cancellation is raised to it. No two handlers of a process share
@@ -24,6 +26,8 @@ struct Registers {
     in_task: Cell<bool>,
     /// Is the body of a scope being polled? It is read, like a task, for what it waits for.
     in_scope: Cell<bool>,
+    /// The innermost scope whose body is being polled.
+    scope: Cell<Option<ScopeRef>>,
     /// Was anything armed or given back since the task was entered? If not, `leave` has little to
     /// read.
     eventful: Cell<bool>,
@@ -50,6 +54,7 @@ thread_local! {
         ManuallyDrop::new(Registers {
             in_task: Cell::new(false),
             in_scope: Cell::new(false),
+            scope: Cell::new(None),
             eventful: Cell::new(false),
             armed_for: Cell::new(NOBODY),
             armed: Cell::new(None),
@@ -140,6 +145,7 @@ pub struct Previous {
 struct OuterPoll {
     in_task: bool,
     in_scope: bool,
+    scope: Option<ScopeRef>,
     eventful: bool,
     enclosing: HandlerId,
     inner: u32,
@@ -183,6 +189,7 @@ fn suspend_outer_poll(registers: &Registers, in_task: bool) -> Box<OuterPoll> {
     Box::new(OuterPoll {
         in_task,
         in_scope: registers.in_scope.replace(false),
+        scope: registers.scope.take(),
         eventful: registers.eventful.replace(false),
         enclosing: registers.enclosing.replace(ROOT),
         inner: registers.inner.get(),
@@ -197,6 +204,7 @@ fn suspend_outer_poll(registers: &Registers, in_task: bool) -> Box<OuterPoll> {
 fn resume_outer_poll(registers: &Registers, outer: OuterPoll) {
     registers.in_task.set(outer.in_task);
     registers.in_scope.set(outer.in_scope);
+    registers.scope.set(outer.scope);
     registers.enclosing.set(outer.enclosing);
     registers.inner.set(outer.inner);
     registers.declined.set(outer.declined);
@@ -280,7 +288,12 @@ pub fn arm(error: CancelledError) {
 /// assert!(leave(previous, |_| ()).is_none());
 /// ```
 pub fn withdraw() {
-    REGISTERS.with(|registers| drop(registers.returned.take()));
+    REGISTERS.with(|registers| {
+        let mut returned = registers.returned.take();
+        // The closing of a generator is nothing that the task counts.
+        returned.retain(|error| error.origin() == Origin::Close);
+        registers.returned.set(returned);
+    });
 }
 
 /// Arms a cancellation for one handler.
@@ -443,17 +456,28 @@ pub(crate) fn waiting_is_read() -> bool {
     REGISTERS.with(|registers| registers.in_task.get() || registers.in_scope.get())
 }
 
+/// The scope around the caller.
+pub(crate) fn current_scope() -> Option<ScopeRef> {
+    REGISTERS.with(|registers| {
+        let scope = registers.scope.take();
+        registers.scope.set(scope.clone());
+        scope
+    })
+}
+
 /// While it lives, leaves say what they wait for to a scope, apart from what its siblings say.
 pub(crate) struct Apart {
     siblings: Option<Wait>,
     in_scope: bool,
+    around: Option<ScopeRef>,
 }
 
 impl Apart {
-    pub(crate) fn begin() -> Self {
+    pub(crate) fn begin(scope: ScopeRef) -> Self {
         REGISTERS.with(|registers| Self {
             siblings: registers.waiting.take(),
             in_scope: registers.in_scope.replace(true),
+            around: registers.scope.replace(Some(scope)),
         })
     }
 }
@@ -462,6 +486,7 @@ impl Drop for Apart {
     fn drop(&mut self) {
         drop(take_waiting());
         set_waiting(self.siblings.take());
+        let _scope = REGISTERS.with(|registers| registers.scope.replace(self.around.take()));
         REGISTERS.with(|registers| {
             registers.in_scope.set(self.in_scope);
             if !self.in_scope && !registers.in_task.get() {

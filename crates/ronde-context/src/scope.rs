@@ -43,15 +43,21 @@ pub struct CancelScope {
     shared: Rc<Shared>,
 }
 
-struct Shared {
+/// A scope, for those inside it.
+pub(crate) type ScopeRef = Rc<Shared>;
+
+pub(crate) struct Shared {
     id: Cell<Option<u64>>,
     phase: Cell<Phase>,
     /// The task that it is in. Known from the first poll on.
     task: RefCell<Option<Weak<dyn Awaited>>>,
-    /// How many cancellations the task counted then.
-    cancelling_before: Cell<u32>,
-    /// Does the task count the cancellation of this scope?
+    /// The scope around it.
+    around: RefCell<Option<ScopeRef>>,
+    /// What was [outstanding](Self::outstanding) then.
+    outstanding_before: Cell<i64>,
+    /// Is the task to count the cancellation of this scope?
     counts: bool,
+    is_counted: Cell<bool>,
     was_cancelled: Cell<bool>,
     request: RefCell<Request>,
     /// The body may be polled once more before the request is delivered.
@@ -115,8 +121,10 @@ impl CancelScope {
                 id: Cell::new(None),
                 phase: Cell::new(Phase::Created),
                 task: RefCell::new(None),
-                cancelling_before: Cell::new(0),
+                around: RefCell::new(None),
+                outstanding_before: Cell::new(0),
                 counts,
+                is_counted: Cell::new(false),
                 was_cancelled: Cell::new(false),
                 request: RefCell::default(),
                 one_more_poll: Cell::new(false),
@@ -191,6 +199,15 @@ impl CancelScope {
         self.shared.phase.get() == Phase::Finished
     }
 
+    /// How many cancellations of its task, and of the scopes around it, have been asked for and not taken
+    /// back. Its own is not among them, nor are those of scopes beside it, as under `join!`.
+    ///
+    /// For authors of things like groups, which cancel a task again if there is something left to be
+    /// cancelled for. Outside every task it is none.
+    pub fn outstanding(&self) -> u32 {
+        u32::try_from(self.shared.outstanding()).unwrap_or(0)
+    }
+
     /// What the scope's own cancellations carry as their origin.
     ///
     /// ```
@@ -211,6 +228,12 @@ impl fmt::Debug for CancelScope {
     }
 }
 
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").field("id", &self.id.get()).finish_non_exhaustive()
+    }
+}
+
 impl Shared {
     fn id(&self) -> u64 {
         self.id.get().unwrap_or_else(|| {
@@ -222,11 +245,28 @@ impl Shared {
 
     /// The body is polled for the first time.
     fn begin(&self) {
-        let task = current_task();
-        if let Some(task) = task.as_ref().and_then(Weak::upgrade) {
-            self.cancelling_before.set(task.cancelling());
+        let _none = self.around.replace(registers::current_scope());
+        let _none = self.task.replace(current_task());
+        self.outstanding_before.set(self.outstanding());
+        if self.was_cancelled.get() {
+            self.count();
         }
-        self.task.replace(task);
+    }
+
+    /// How many cancellations there are that this scope is in the way of: the task's own, and those of the
+    /// scopes around this one. What scopes in other branches of the task are doing is not its business.
+    ///
+    /// Negative if the task has taken back more than was its own.
+    fn outstanding(&self) -> i64 {
+        let Some(task) = self.task() else { return 0 };
+        let own = i64::from(task.cancelling()) - i64::from(task.cancelling_scopes());
+        let mut scopes = 0;
+        let mut around = self.around.borrow().clone();
+        while let Some(scope) = around {
+            scopes += i64::from(scope.was_cancelled.get());
+            around = scope.around.borrow().clone();
+        }
+        own + scopes
     }
 
     fn task(&self) -> Option<Rc<dyn Awaited>> {
@@ -235,9 +275,10 @@ impl Shared {
 
     /// The task counts the first cancellation of the scope.
     fn count(&self) {
-        if !self.was_cancelled.replace(true)
-            && self.counts
+        self.was_cancelled.set(true);
+        if self.counts
             && let Some(task) = self.task()
+            && !self.is_counted.replace(true)
         {
             task.count_scope(true);
         }
@@ -245,25 +286,33 @@ impl Shared {
 
     /// The scope is over, and its cancellation is no longer counted.
     fn uncount(&self) {
-        if self.was_cancelled.take()
-            && self.counts
+        self.was_cancelled.set(false);
+        if self.is_counted.take()
             && let Some(task) = self.task()
         {
             task.count_scope(false);
         }
-        self.task.take();
     }
 
-    /// A cancellation comes out of the body: does it end here? It does if it is ours; or if this scope was
-    /// cancelled, and the task has been asked for nothing else since the body began.
+    /// A cancellation comes out of the body: does it end here? It does if this scope was cancelled, and
+    /// nothing else was asked for since the body began. A scope that isn't counted, or whose body is
+    /// polled in another task now, ends what is its own, unless that has cut another one short.
     fn ends_here(&self, error: &CancelledError) -> bool {
         // The closing of a generator around us is nothing that a task counts, and not ours to end.
         if !self.was_cancelled.get() || error.origin() == Origin::Close {
             return false;
         }
-        match self.task() {
-            Some(task) if self.counts => task.cancelling() <= self.cancelling_before.get() + 1,
-            _ => self.is_mine(error),
+        let nothing_else = self.outstanding() <= self.outstanding_before.get();
+        if self.is_counted.get() && self.is_in_its_task() {
+            return nothing_else;
+        }
+        self.is_mine(error) && (nothing_else || self.outer.borrow().is_none())
+    }
+
+    fn is_in_its_task(&self) -> bool {
+        match (current_task(), &*self.task.borrow()) {
+            (Some(current), Some(task)) => Weak::ptr_eq(&current, task),
+            _ => false,
         }
     }
 
@@ -404,7 +453,7 @@ impl<F: Future> Future for Scoped<F> {
         if *this.raised {
             return Poll::Pending;
         }
-        let shared = &**this.shared;
+        let shared = &*this.shared;
         store_waker(&shared.waker, cx.waker());
         if shared.phase.get() == Phase::Created {
             shared.begin();
@@ -414,7 +463,8 @@ impl<F: Future> Future for Scoped<F> {
         let one_more_poll = shared.one_more_poll.take() && shared.made().is_some();
         // A cancellation from further out that is being delivered goes first. What was asked for here
         // before it arrived is one with it, as several calls of a task's `cancel` are.
-        if registers::armed_for_innermost() {
+        // (The closing of a generator is not: in asyncio it isn't even a `CancelledError`.)
+        if registers::armed_error().is_some_and(|error| error.origin() != Origin::Close) {
             shared.request.take();
         }
         let wait = registers::anything_armed() || one_more_poll;
@@ -423,7 +473,7 @@ impl<F: Future> Future for Scoped<F> {
         if matches!(step, Step::Pending) {
             shared.suspended(waited.as_ref());
             if let Some(error) = shared.due_at_suspension() {
-                if one_more_poll {
+                if one_more_poll && !registers::anything_armed() {
                     step = shared.poll_body(this.handler, this.body.as_mut(), Some(error), cx);
                 } else {
                     // The body has asked itself, and gets it at its next poll, as a task would.
@@ -468,13 +518,13 @@ impl Shared {
     /// Polls the body, or delivers `due` to it. Afterwards `waiting` is what *this* body waits for,
     /// apart from what its siblings wait for.
     fn poll_body<F: Future>(
-        &self,
+        self: &Rc<Self>,
         handler: &mut Handler,
         body: Pin<&mut Option<F>>,
         due: Option<CancelledError>,
         cx: &mut Context<'_>,
     ) -> Step<F::Output> {
-        let _apart = registers::Apart::begin();
+        let _apart = registers::Apart::begin(self.clone());
         if let Some(error) = due {
             registers::arm(error);
         }

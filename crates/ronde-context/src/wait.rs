@@ -148,6 +148,11 @@ pub trait Awaited {
         0
     }
 
+    /// How many of them are those of scopes in this task.
+    fn cancelling_scopes(&self) -> u32 {
+        0
+    }
+
     /// Counts the cancellation of a scope in this task; or, with `false`, takes it back, because the scope
     /// is over.
     fn count_scope(&self, cancelled: bool) {

@@ -124,6 +124,7 @@ pub(crate) fn run(shared: &Rc<Shared>) -> usize {
 
 #[cold]
 fn run_in_order(shared: &Rc<Shared>, count: usize, order: Box<dyn ReadyOrder>) {
+    shared.order_is_new.set(false);
     let mut order = PutBack { shared, order: Some(order) };
     for left in (1..=count).rev() {
         // Fewer, if the executor was closed by what ran.
@@ -156,8 +157,9 @@ impl PutBack<'_> {
 
 impl Drop for PutBack<'_> {
     fn drop(&mut self) {
-        let newer = self.shared.order.take();
-        self.shared.order.set(newer.or_else(|| self.order.take()));
+        if !self.shared.order_is_new.get() {
+            self.shared.order.set(self.order.take());
+        }
     }
 }
 

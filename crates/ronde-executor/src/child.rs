@@ -310,6 +310,12 @@ impl<T: 'static> Child<T> {
     pub fn take_result(&self) -> Result<T, TaskError> {
         (self.take)(&self.reference)
     }
+
+    /// How to take the result out of what this is a child of: for a callback of that, which is given it and
+    /// must not keep it alive.
+    pub fn taker(&self) -> fn(&ChildRef) -> Result<T, TaskError> {
+        self.take
+    }
 }
 
 impl<T> Deref for Child<T> {

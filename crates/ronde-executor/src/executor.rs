@@ -97,6 +97,8 @@ impl fmt::Debug for CurrentGuard {
 pub(crate) struct Shared {
     pub(crate) ready: Ready,
     pub(crate) order: Cell<Option<Box<dyn ReadyOrder>>>,
+    /// Was the order set since the batch began?
+    pub(crate) order_is_new: Cell<bool>,
     pub(crate) remote: Remote,
     /// The tasks that are not done. A task keeps its index.
     pub(crate) tasks: RefCell<Slab<TaskRef>>,
@@ -123,6 +125,7 @@ impl Executor {
             shared: Rc::new(Shared {
                 ready: Ready::default(),
                 order: Cell::new(None),
+                order_is_new: Cell::new(false),
                 remote: Remote::new(Box::new(notify)),
                 tasks: RefCell::new(Slab::new()),
                 created: Cell::new(0),
@@ -231,6 +234,7 @@ impl Executor {
     ///
     /// Set during a batch, it counts from the next one on.
     pub fn set_order(&self, order: Option<Box<dyn ReadyOrder>>) {
+        self.shared.order_is_new.set(true);
         let _previous = self.shared.order.replace(order);
     }
 

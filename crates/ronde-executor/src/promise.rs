@@ -63,6 +63,8 @@ struct Shared<T> {
     this: Weak<Self>,
     state: RefCell<State<T>>,
     observed: Cell<bool>,
+    /// The cancellation that the result stands for, to those who were cancelled while they waited.
+    cancelled_as: RefCell<Option<CancelledError>>,
     listeners: RefCell<Listeners<DoneCallback<T>>>,
     on_cancel: RefCell<Option<OnCancel>>,
     waits_on: RefCell<Option<WaitsOn>>,
@@ -104,6 +106,7 @@ impl<T: 'static> Promise<T> {
                 this: this.clone(),
                 state: RefCell::new(State::Pending),
                 observed: Cell::new(false),
+                cancelled_as: RefCell::new(None),
                 listeners: RefCell::new(Listeners::new()),
                 on_cancel: RefCell::new(None),
                 waits_on: RefCell::new(None),
@@ -190,6 +193,23 @@ impl<T: 'static> Promise<T> {
         if !self.done() {
             let _previous = self.shared.waits_on.replace(Some(Rc::new(children)));
         }
+    }
+
+    /// Sets a result that stands for a cancellation.
+    ///
+    /// A task that was cancelled while it waited for the promise gets the cancellation; everybody else gets
+    /// the value, and the promise doesn't count as cancelled. A `gather` that is a promise ends so, as in
+    /// asyncio.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_result`](Self::set_result).
+    pub fn set_result_as(&self, error: CancelledError, value: T) -> Result<(), SetResultError<T>> {
+        if self.done() {
+            return Err(SetResultError { value });
+        }
+        self.shared.cancelled_as.replace(Some(error));
+        self.set_result(value)
     }
 
     /// Cancels the promise. Returns false if it was done already.
@@ -477,7 +497,7 @@ impl<T: 'static> Awaited for Shared<T> {
     fn take_cancelled(&self) -> Option<CancelledError> {
         match &*self.state.borrow() {
             State::Cancelled(error) => Some(error.clone()),
-            _ => None,
+            _ => self.cancelled_as.borrow().clone(),
         }
     }
 

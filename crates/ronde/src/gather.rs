@@ -238,6 +238,10 @@ impl Gathering {
         let verdict = {
             let (cancelled, children) = (cancelled.clone(), all.clone());
             Promise::with_cancel(move |error| {
+                if children.iter().all(ChildRef::done) {
+                    // Their callbacks are on the way: the verdict stands.
+                    return CancelStep::Refused;
+                }
                 *cancelled.borrow_mut() = Some(error.clone());
                 CancelStep::ForwardAll(children.iter().map(ChildRef::to_awaited).collect())
             })
@@ -326,12 +330,23 @@ impl<C: 'static> Parts<C> {
     fn into_promise<R: 'static>(self, look: impl FnOnce(&Self) -> R + 'static) -> Promise<R> {
         let gathering = self.gathering.clone();
         let verdict = gathering.verdict.to_awaited();
-        let promise = Promise::with_cancel(move |_| CancelStep::Forward(verdict.clone()));
+        let children = self.references.clone();
+        let promise = Promise::with_cancel(move |_| {
+            if children.iter().all(ChildRef::done) {
+                return CancelStep::Refused;
+            }
+            CancelStep::Forward(verdict.clone())
+        });
         let settle = {
             let promise = promise.clone();
             move || {
+                let cancelled = self.gathering.verdict.to_awaited().take_cancelled();
+                let value = look(&self);
                 // It is pending, unless somebody has set it by hand.
-                let _ = promise.set_result(look(&self));
+                let _ = match cancelled {
+                    Some(error) => promise.set_result_as(error, value),
+                    None => promise.set_result(value),
+                };
             }
         };
         if gathering.verdict.done() {
@@ -421,7 +436,8 @@ impl<S: GatherSet> Gather<S> {
     /// Makes a promise of it, of what `map` makes of the result.
     ///
     /// A promise can be awaited by several tasks, be given to another `gather` or to `wait`, and have
-    /// done callbacks. Cancelling it cancels the children, as cancelling this does.
+    /// done callbacks. Cancelling it cancels the children, as cancelling this does. It is there until the
+    /// children are done, whether anybody keeps it or not: over promises that are never set, for ever.
     ///
     /// # In asyncio
     ///

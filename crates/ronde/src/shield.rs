@@ -159,20 +159,20 @@ impl<T: 'static> Shield<T> {
             promise.set_cancelled(error);
             return promise;
         }
-        let reference = child.as_ref().clone();
+        let take = child.taker();
         let settle = {
             let promise = promise.clone();
-            move || {
+            move |child: &ChildRef| {
                 // If it was cancelled, what the child ended with is for somebody else to look at.
                 if !promise.done() {
-                    settle(&promise, child.take_result(), map);
+                    settle(&promise, take(child), map);
                 }
             }
         };
-        if reference.done() {
-            settle();
+        if child.done() {
+            settle(&child);
         } else {
-            reference.add_done_callback(move |_| settle());
+            child.add_done_callback(settle);
         }
         promise
     }

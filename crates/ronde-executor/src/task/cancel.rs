@@ -39,10 +39,18 @@ impl<T: 'static> Awaited for Record<T> {
         self.header.cancelling.get()
     }
 
+    fn cancelling_scopes(&self) -> u32 {
+        self.header.cancelling_scopes.get()
+    }
+
     fn count_scope(&self, cancelled: bool) {
-        match cancelled {
-            true => self.header.count_request(),
-            false => drop(self.header.uncancel()),
+        let scopes = &self.header.cancelling_scopes;
+        if cancelled {
+            scopes.set(scopes.get() + 1);
+            self.header.count_request();
+        } else {
+            scopes.set(scopes.get().saturating_sub(1));
+            self.header.uncancel();
         }
     }
 

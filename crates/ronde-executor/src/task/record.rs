@@ -40,6 +40,8 @@ pub(crate) struct Header {
     pub(crate) flags: Flags,
     /// How many cancellations were asked for and not taken back.
     pub(crate) cancelling: Cell<u32>,
+    /// How many of these are those of scopes in the task.
+    pub(crate) cancelling_scopes: Cell<u32>,
     /// How many steps it has made.
     pub(crate) steps: Cell<u64>,
     /// What the coroutine is suspended on. Invariant: `None` once done, lest a chain of finished
@@ -176,6 +178,7 @@ impl<T: 'static> Record<T> {
                 state: Cell::new(State::Pending),
                 flags: Flags::default(),
                 cancelling: Cell::new(0),
+                cancelling_scopes: Cell::new(0),
                 index: Cell::new(usize::MAX),
                 requested: RefCell::new(None),
                 waiting: RefCell::new(None),

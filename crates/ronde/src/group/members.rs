@@ -185,14 +185,17 @@ impl Members {
 
     /// Takes that back. Returns whether the parent has been asked to cancel by nobody else.
     pub(super) fn uncount(&self) -> bool {
-        self.is_counted.take() && self.count(false) == Some(0)
+        if self.is_counted.take() {
+            self.count(false);
+            return self.scope.outstanding() == 0;
+        }
+        false
     }
 
-    /// Returns how many cancellations the parent counts now.
-    fn count(&self, cancelled: bool) -> Option<u32> {
-        let parent = self.parent.upgrade()?;
-        parent.count_scope(cancelled);
-        Some(parent.cancelling())
+    fn count(&self, cancelled: bool) {
+        if let Some(parent) = self.parent.upgrade() {
+            parent.count_scope(cancelled);
+        }
     }
 
     /// Cancels the tasks and the body, unless that has been done.

@@ -91,7 +91,7 @@ where
     // Neither must be lost: what the task has been asked for, nor the closing of a generator that we are in.
     match ending {
         Ending::Cancelled(error) if error.origin() == Origin::Close => error.raise_later(),
-        _ if parent.cancelling() == 0 => {}
+        _ if members.scope.outstanding() == 0 => {}
         Ending::Cancelled(error) if !matches!(error.origin(), Origin::Scope(_)) => {
             error.raise_later();
         }

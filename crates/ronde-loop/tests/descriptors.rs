@@ -298,13 +298,17 @@ fn one_file_can_be_registered_through_two_descriptors() {
     two.set_callback(Direction::Read, Some(Rc::new(move || second.push("two")))).unwrap();
     theirs.write_all(b"hello").unwrap();
     look(&event_loop);
+    // Nobody reads, so not every poller tells it once.
     let mut lines = log.take();
     lines.sort();
+    lines.dedup();
     assert_eq!(lines, ["one", "two"]);
     drop(one);
     theirs.write_all(b"hello").unwrap();
     look(&event_loop);
-    assert_eq!(log.take(), ["two"]);
+    let mut lines = log.take();
+    lines.dedup();
+    assert_eq!(lines, ["two"]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! How many system calls operations on sockets cost, as strace counts them.
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", not(ronde_portable_poller)))]
 
 use std::collections::HashMap;
 use std::io::Read;

@@ -1,6 +1,6 @@
 //! How many system calls a request costs, as strace counts them.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", not(ronde_portable_poller)))]
 
 mod support;
 

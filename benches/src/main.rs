@@ -1,55 +1,78 @@
-//! Measurements of ronde and tokio's current-thread runtime, side by side in one run.
+//! Measures ronde, by itself and next to other runtimes.
 //!
-//! `cargo run --release -p ronde-benches [NAME]` runs all of them, or those whose name contains
-//! `NAME`. Machines are noisy, so the two take turns, and what counts is the ratio: the median over
-//! all rounds of tokio's time divided by ronde's. Above 1, ronde is faster.
+//! `cargo xtask bench` makes a table of times, `cargo xtask callgrind` one of instructions; both start
+//! this program. By hand: `ronde-benches run RUNTIME SCENARIO [COUNT]` does one thing once, for a
+//! profiler, and `ronde-benches` alone says what there is.
+//!
+//! - [`scenario`] is what a scenario is, `text/` has those that are the same for every runtime.
+//! - [`runtimes`] has a file for each runtime.
 
 #![forbid(unsafe_code)]
 
-mod echo;
-mod sync;
-mod tasks;
+mod runtimes;
+mod scenario;
 
-use std::time::Duration;
+use std::process::ExitCode;
 
-/// Times `count` operations, each side by its own runtime.
-struct Bench {
-    name: &'static str,
-    count: u32,
-    ronde: fn(u32) -> Duration,
-    tokio: fn(u32) -> Duration,
-}
+use runtimes::{RUNTIMES, Runtime};
 
-const ROUNDS: usize = 15;
-
-fn main() {
-    let filter = std::env::args().nth(1).unwrap_or_default();
-    println!("{:28} {:>12} {:>12} {:>8}", "", "ronde ns/op", "tokio ns/op", "ratio");
-    let benches = tasks::BENCHES.iter().chain(sync::BENCHES).chain(echo::BENCHES);
-    for bench in benches.filter(|bench| bench.name.contains(&filter)) {
-        let mut pairs = Vec::new();
-        for _ in 0..ROUNDS {
-            let ronde = nanos_per_operation((bench.ronde)(bench.count), bench.count);
-            let tokio = nanos_per_operation((bench.tokio)(bench.count), bench.count);
-            pairs.push((ronde, tokio));
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments.as_slice() {
+        ["run", runtime, scenario] => run(runtime, scenario, None),
+        ["run", runtime, scenario, count] => run(runtime, scenario, Some(count)),
+        ["count", scenario, count] => {
+            runtimes::ronde::simulate_time();
+            measure(runtimes::ronde::RUNTIME.name, scenario, Some(count)).map(drop)
         }
-        let ronde = median(pairs.iter().map(|pair| pair.0));
-        let tokio = median(pairs.iter().map(|pair| pair.1));
-        let ratio = median(pairs.iter().map(|pair| pair.1 / pair.0));
-        println!("{:28} {ronde:12.1} {tokio:12.1} {ratio:8.2}", bench.name);
+        ["names", runtime] => names(runtime),
+        _ => Err("ronde-benches run RUNTIME SCENARIO [COUNT]".to_owned()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{problem}");
+            eprint!("{}", what_there_is());
+            ExitCode::from(2)
+        }
     }
 }
 
-fn tokio_run<F: Future<Output = Duration>>(main: F) -> Duration {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(main)
+/// Does a scenario once, and prints how many nanoseconds an operation took.
+fn run(runtime: &str, scenario: &str, count: Option<&str>) -> Result<(), String> {
+    println!("{:.1}", measure(runtime, scenario, count)?);
+    Ok(())
 }
 
-fn nanos_per_operation(took: Duration, count: u32) -> f64 {
-    took.as_nanos() as f64 / f64::from(count)
+/// As [`run`], and prints nothing: how many digits a time has is something that varies.
+fn measure(runtime: &str, scenario: &str, count: Option<&str>) -> Result<f64, String> {
+    let scenario = find(runtime)?.scenario(scenario).ok_or("the runtime has no such scenario")?;
+    let count: u32 = match count {
+        Some(count) => count.parse().map_err(|_| "the count is a number")?,
+        None => scenario.count,
+    };
+    let took = (scenario.run)(count);
+    Ok(took.as_nanos() as f64 / f64::from(count.max(1)))
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<_> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+fn names(runtime: &str) -> Result<(), String> {
+    for scenario in find(runtime)?.scenarios() {
+        println!("{}", scenario.name);
+    }
+    Ok(())
+}
+
+fn find(runtime: &str) -> Result<&'static Runtime, String> {
+    let found = RUNTIMES.iter().find(|other| other.name == runtime);
+    found.ok_or_else(|| format!("there is no runtime called `{runtime}`"))
+}
+
+fn what_there_is() -> String {
+    let mut text = String::new();
+    for runtime in RUNTIMES {
+        let names: Vec<_> = runtime.scenarios().map(|scenario| scenario.name).collect();
+        text.push_str(&format!("{}: {}\n", runtime.name, names.join(" ")));
+    }
+    text
 }

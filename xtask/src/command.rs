@@ -52,6 +52,13 @@ impl Shown {
         self
     }
 
+    /// Takes all variables away but the one that programs are found with.
+    pub(crate) fn without_environment(mut self) -> Self {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        self.command.env_clear().env("PATH", path);
+        self
+    }
+
     /// Appends to a variable that holds options, so that what the caller has set still counts.
     pub(crate) fn env_option(self, name: &str, option: &str) -> Self {
         match std::env::var(name) {
@@ -81,11 +88,21 @@ impl Shown {
     }
 
     /// Runs it and returns what it wrote to its standard output.
-    pub(crate) fn output(mut self) -> Result<String, Failure> {
+    pub(crate) fn output(self) -> Result<String, Failure> {
+        self.outputs().map(|(output, _)| output)
+    }
+
+    /// Runs it and returns what it wrote to its standard error output.
+    pub(crate) fn error_output(self) -> Result<String, Failure> {
+        self.outputs().map(|(_, error_output)| error_output)
+    }
+
+    fn outputs(mut self) -> Result<(String, String), Failure> {
         let shown = self.shown();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         match self.command.output() {
             Ok(output) if output.status.success() => {
-                Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+                Ok((text(&output.stdout), text(&output.stderr)))
             }
             Ok(output) => Err(Failure {
                 problem: String::from_utf8_lossy(&output.stderr).trim().to_owned(),

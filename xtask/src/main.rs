@@ -4,7 +4,7 @@
 //! order, up to the first failure. `cargo xtask help` prints the table.
 //!
 //! - [`tasks`] lists the tasks; most are one cargo command.
-//! - [`setup`], [`examples`], [`guide`] and [`surface`] are the tasks that are more than that.
+//! - [`setup`], [`examples`], [`guide`], [`surface`] and [`callgrind`] are the tasks that are more than that.
 //! - [`tidy`] holds the project's own rules. Its tables (which crate may use which, which files
 //!   may contain `unsafe`) are constants at the top of the file that checks them.
 //! - [`command`] and [`run`] start processes, take times and print the summary.
@@ -13,6 +13,7 @@
 
 mod tasks;
 
+mod callgrind;
 mod examples;
 mod guide;
 mod setup;

@@ -23,14 +23,27 @@ const TOOLS: &[Tool] = &[
     Tool { program: "strace", package: "strace", used_for: "counting system calls" },
 ];
 
-/// Checks that the tools are on `PATH`; as root of a Debian-like system, installs what is missing.
+const VALGRIND: &[Tool] =
+    &[Tool { program: "valgrind", package: "valgrind", used_for: "counting instructions" }];
+
+/// Sees to what tests need.
 pub(crate) fn run(root: &Path) -> Result<(), Failure> {
-    let missing = || TOOLS.iter().filter(|tool| !is_on_path(tool.program));
+    provide(root, TOOLS)
+}
+
+/// Sees to what counting instructions needs.
+pub(crate) fn valgrind(root: &Path) -> Result<(), Failure> {
+    provide(root, VALGRIND)
+}
+
+/// Checks that the tools are on `PATH`; as root of a Debian-like system, installs what is missing.
+fn provide(root: &Path, tools: &[Tool]) -> Result<(), Failure> {
+    let missing = || tools.iter().filter(|tool| !is_on_path(tool.program));
     if missing().next().is_some() && can_install(root) {
         install(root, missing().map(|tool| tool.package))?;
     }
 
-    for tool in TOOLS {
+    for tool in tools {
         let found = if is_on_path(tool.program) { "found" } else { "MISSING" };
         println!("{:<13} {found:<8} ({})", tool.program, tool.used_for);
     }

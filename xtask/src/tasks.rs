@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::command::Shown;
 use crate::run::Failure;
 use crate::tree::Tree;
-use crate::{examples, guide, manifest, setup, surface, tidy};
+use crate::{callgrind, examples, guide, manifest, setup, surface, tidy};
 
 /// A chore: `cargo xtask <name>`.
 pub(crate) struct Task {
@@ -48,6 +48,8 @@ pub(crate) const TASKS: &[Task] = &[
     task("tidy", IN_CI, "check the project's own rules", |root, _| tidy::run(root)),
     task("conformance", SILENT, "compare programs with their traces; PATH..., --jsonl FOLDER, --trace FILE", conformance),
     task("bench", EXTRA, "measure; arguments go to cargo bench", bench),
+    // Not in `ci`: building all of it once more, optimised, takes longer than the rest of its tasks may.
+    task("callgrind", EXTRA, "count ronde's instructions and compare; --update, --profile SCENARIO", callgrind::run),
     task("loom", EXTRA, "tests/loom*.rs: every interleaving of what threads share", loom),
     task("asan", EXTRA, "tests of the crates with unsafe code under AddressSanitizer", asan),
     task("portable-poller", EXTRA, "tests of the loop on the poller that all systems have", portable_poller),
@@ -64,7 +66,7 @@ const fn task(
 }
 
 /// The package that measures. Its timings are no tests, and it builds tokio.
-const BENCHES: &str = "ronde-benches";
+pub(crate) const BENCHES: &str = "ronde-benches";
 
 /// The crates that behave differently on another poller.
 const USE_THE_POLLER: &[&str] = &["ronde-reactor", "ronde-loop", "ronde-streams"];

@@ -76,7 +76,7 @@ fn profile(root: &Path, program: &str, scenario: &str) -> Result<(), Failure> {
 
 fn count_all(root: &Path, program: &str) -> Result<Counts, Failure> {
     let mut counted = Counts::new();
-    let names = Shown::new(program, root).args(["names", "ronde"]).output()?;
+    let names = Shown::new(program, root).args(["names"]).output()?;
     for name in names.split_whitespace() {
         let few = count(root, program, name, FEW, "/dev/null")?;
         let many = count(root, program, name, MANY, "/dev/null")?;

@@ -47,7 +47,8 @@ pub(crate) const TASKS: &[Task] = &[
     task("surface", IN_CI, "count what is ported of asyncio, and check that the map has all of it", |root, _| surface::run(root)),
     task("tidy", IN_CI, "check the project's own rules", |root, _| tidy::run(root)),
     task("conformance", SILENT, "compare programs with their traces; PATH..., --jsonl FOLDER, --trace FILE", conformance),
-    task("bench", EXTRA, "measure; arguments go to cargo bench", bench),
+    task("bench", EXTRA, "measure ronde next to other runtimes; --quick, parts of the NAMES of scenarios", bench),
+    task("peers", EXTRA, "lint and test the benchmarks with all the other runtimes", peers),
     // Not in `ci`: building all of it once more, optimised, takes longer than the rest of its tasks may.
     task("callgrind", EXTRA, "count ronde's instructions and compare; --update, --profile SCENARIO", callgrind::run),
     task("loom", EXTRA, "tests/loom*.rs: every interleaving of what threads share", loom),
@@ -124,7 +125,14 @@ fn conformance(root: &Path, arguments: &[String]) -> Result<(), Failure> {
 }
 
 fn bench(root: &Path, arguments: &[String]) -> Result<(), Failure> {
-    Shown::cargo(root).args(["bench", "--package", BENCHES]).args(arguments).run()
+    let cargo = Shown::cargo(root).args(["run", "--release", "--package", BENCHES]);
+    cargo.args(["--features", "peers", "--", "table"]).args(arguments).run()
+}
+
+fn peers(root: &Path, arguments: &[String]) -> Result<(), Failure> {
+    let cargo = |task| Shown::cargo(root).args([task, "--package", BENCHES, "--features", "peers"]);
+    cargo("clippy").args(["--all-targets", "--", "-D", "warnings"]).run()?;
+    cargo("test").args(arguments).run()
 }
 
 fn loom(root: &Path, arguments: &[String]) -> Result<(), Failure> {

@@ -3,27 +3,39 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-pub(crate) use ronde::{sleep, yield_now};
+pub(crate) use ronde::{Task, sleep, yield_now};
 pub(crate) use std::rc::Rc as Shared;
 
 use super::Runtime;
+use crate::scenario::Scenario;
+use crate::serve::Service;
 
 #[path = "../text/cancel.rs"]
 mod cancel;
+#[path = "../text/children.rs"]
+mod children;
 #[path = "../text/groups.rs"]
 mod groups;
+#[path = "../text/memory.rs"]
+mod memory;
+#[path = "../text/start.rs"]
+mod start;
 #[path = "../text/sync.rs"]
 mod sync;
 #[path = "../text/tasks.rs"]
 mod tasks;
+#[path = "../text/threads.rs"]
+mod threads;
 #[path = "../text/timers.rs"]
 mod timers;
 
 mod callbacks;
 mod clock;
+mod server;
 
 pub(crate) const RUNTIME: Runtime = Runtime {
     name: "ronde",
+    prepare: || Ok(()),
     scenarios: &[
         tasks::SCENARIOS,
         sync::SCENARIOS,
@@ -31,8 +43,24 @@ pub(crate) const RUNTIME: Runtime = Runtime {
         cancel::SCENARIOS,
         groups::SCENARIOS,
         callbacks::SCENARIOS,
+        memory::SCENARIOS,
+        threads::SCENARIOS,
+        start::SCENARIOS,
+        children::SCENARIOS,
     ],
+    services: Service::ALL,
+    serve: server::serve,
 };
+
+/// The scenarios whose instructions repeat: no other thread or process takes part.
+pub(crate) const REPEATING: &[&[Scenario]] = &[
+    tasks::SCENARIOS,
+    sync::SCENARIOS,
+    timers::SCENARIOS,
+    cancel::SCENARIOS,
+    groups::SCENARIOS,
+    callbacks::SCENARIOS,
+];
 
 /// Whether loops have a clock that does not depend on the machine.
 static SIMULATED: AtomicBool = AtomicBool::new(false);
@@ -83,6 +111,35 @@ async fn group<F: Future<Output = ()> + 'static>(children: impl Iterator<Item = 
 
 async fn timeout(limit: Duration, body: impl Future<Output = ()>) -> bool {
     ronde::timeout(limit, body).await.is_ok()
+}
+
+async fn blocking<T: Send + 'static>(function: impl FnOnce() -> T + Send + 'static) -> T {
+    ronde::to_thread(function).await.unwrap()
+}
+
+async fn spawn_and_wait(program: &str) {
+    let child = ronde::create_subprocess_exec(program).await.unwrap();
+    assert!(child.wait().await.success());
+}
+
+async fn read_zeros(mebibytes: u32) {
+    let size = u64::from(mebibytes) << 20;
+    let child = ronde::create_subprocess_exec("head")
+        .args(["-c", &size.to_string(), "/dev/zero"])
+        .stdout(ronde::subprocess::Stdio::piped())
+        .await
+        .unwrap();
+    let output = child.stdout().expect("it is a pipe");
+    let mut count = 0;
+    loop {
+        let bytes = output.read(64 * 1024).await.unwrap();
+        if bytes.is_empty() {
+            break;
+        }
+        count += bytes.len() as u64;
+    }
+    assert_eq!(count, size);
+    child.wait().await;
 }
 
 struct Queue<T>(ronde::Queue<T>);

@@ -4,12 +4,12 @@ use super::{Lock, Queue, Shared, join, run, spawn, yield_now};
 use crate::scenario::{Scenario, timed};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "ping-pong", count: 100_000, run: ping_pong },
-    Scenario { name: "lock-hand-over", count: 100_000, run: lock_hand_over },
+    Scenario::time("ping-pong", 100_000, ping_pong),
+    Scenario::time("lock-hand-over", 100_000, lock_hand_over),
 ];
 
 /// A number goes to another task and comes back, through two queues with room for one.
-fn ping_pong(count: u32) -> std::time::Duration {
+fn ping_pong(count: u32) -> f64 {
     run(timed(async move {
         let there = Shared::new(Queue::new(1));
         let back = Shared::new(Queue::new(1));
@@ -31,7 +31,7 @@ fn ping_pong(count: u32) -> std::time::Duration {
 }
 
 /// Two tasks that each hold the lock while they give way, so that each finds it taken.
-fn lock_hand_over(count: u32) -> std::time::Duration {
+fn lock_hand_over(count: u32) -> f64 {
     run(timed(async move {
         let lock = Shared::new(Lock::new(()));
         let tasks: Vec<_> = (0..2)

@@ -4,13 +4,13 @@ use super::{gather, join, run, spawn, yield_now};
 use crate::scenario::{Scenario, timed};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "spawn-and-join", count: 100_000, run: spawn_and_join },
-    Scenario { name: "yield-1", count: 300_000, run: |count| yielding(1, count) },
-    Scenario { name: "yield-100", count: 300_000, run: |count| yielding(100, count) },
-    Scenario { name: "gather-10000", count: 100_000, run: gather_10000 },
+    Scenario::time("spawn-and-join", 100_000, spawn_and_join),
+    Scenario::time("yield-1", 300_000, |count| yielding(1, count)),
+    Scenario::time("yield-100", 300_000, |count| yielding(100, count)),
+    Scenario::time("gather-10000", 100_000, gather_10000),
 ];
 
-fn spawn_and_join(count: u32) -> std::time::Duration {
+fn spawn_and_join(count: u32) -> f64 {
     run(timed(async move {
         for n in 0..count {
             assert_eq!(join(spawn(async move { n })).await, n);
@@ -19,7 +19,7 @@ fn spawn_and_join(count: u32) -> std::time::Duration {
 }
 
 /// `count` yields in all.
-fn yielding(tasks: u32, count: u32) -> std::time::Duration {
+fn yielding(tasks: u32, count: u32) -> f64 {
     run(timed(async move {
         let tasks: Vec<_> = (0..tasks)
             .map(|_| {
@@ -37,7 +37,7 @@ fn yielding(tasks: u32, count: u32) -> std::time::Duration {
 }
 
 /// Ten thousand children that each give way once, gathered; as often as it takes for `count` children.
-fn gather_10000(count: u32) -> std::time::Duration {
+fn gather_10000(count: u32) -> f64 {
     run(timed(async move {
         for _ in 0..count / 10_000 {
             gather((0..10_000).map(|_| yield_now())).await;

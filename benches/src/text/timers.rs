@@ -4,19 +4,19 @@ use std::pin::pin;
 use std::time::Duration;
 
 use super::{join, run, sleep, spawn, timeout, yield_now};
-use crate::scenario::{Scenario, poll_once, timed};
+use crate::scenario::{Scenario, cpu_timed, poll_once, timed};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "timer-dropped-1", count: 200_000, run: |count| dropped(1, count) },
-    Scenario { name: "timer-dropped-1000", count: 200_000, run: |count| dropped(1000, count) },
-    Scenario { name: "timers-fired", count: 100_000, run: fired },
-    Scenario { name: "timeout", count: 100_000, run: in_time },
+    Scenario::time("timer-dropped-1", 200_000, |count| dropped(1, count)),
+    Scenario::time("timer-dropped-1000", 200_000, |count| dropped(1000, count)),
+    Scenario::cpu("timers-fired", 100_000, fired),
+    Scenario::time("timeout", 100_000, in_time),
 ];
 
 const LONG: Duration = Duration::from_secs(3600);
 
 /// A timer is made, polled once and dropped, while `alive - 1` others stay.
-fn dropped(alive: u32, count: u32) -> Duration {
+fn dropped(alive: u32, count: u32) -> f64 {
     run(async move {
         let mut others = Vec::new();
         for n in 1..alive {
@@ -35,9 +35,9 @@ fn dropped(alive: u32, count: u32) -> Duration {
     })
 }
 
-/// `count` tasks that sleep until one of the times in the next 200 ms.
-fn fired(count: u32) -> Duration {
-    run(timed(async move {
+/// `count` tasks that sleep until one of the times in the next 200 ms. What counts is the work.
+fn fired(count: u32) -> f64 {
+    run(cpu_timed(async move {
         let tasks: Vec<_> = (0..count)
             .map(|n| {
                 let part = u64::from(n) * 7919 % u64::from(count.max(1));
@@ -52,7 +52,7 @@ fn fired(count: u32) -> Duration {
 }
 
 /// A limit of time around a step that is over in the next turn.
-fn in_time(count: u32) -> Duration {
+fn in_time(count: u32) -> f64 {
     run(timed(async move {
         join(spawn(async move {
             for _ in 0..count {

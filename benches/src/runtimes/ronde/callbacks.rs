@@ -2,16 +2,14 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
 
 use super::{run, yield_now};
 use crate::scenario::{Scenario, timed};
 
-pub(crate) const SCENARIOS: &[Scenario] =
-    &[Scenario { name: "call-soon", count: 300_000, run: call_soon }];
+pub(crate) const SCENARIOS: &[Scenario] = &[Scenario::time("call-soon", 300_000, call_soon)];
 
 /// A hundred callbacks in each turn.
-fn call_soon(count: u32) -> Duration {
+fn call_soon(count: u32) -> f64 {
     run(timed(async move {
         let event_loop = ronde::get_running_loop().unwrap();
         let called = Rc::new(Cell::new(0));

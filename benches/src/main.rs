@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         ["run", runtime, scenario] => run(runtime, scenario, None),
         ["run", runtime, scenario, count] => run(runtime, scenario, Some(count)),
         ["count", scenario, count] => {
+            scenario::count_instructions();
             runtimes::ronde::simulate_time();
             measure(runtimes::ronde::RUNTIME.name, scenario, Some(count)).map(drop)
         }

@@ -6,8 +6,8 @@
 //!
 //! - [`scenario`] is what a scenario is, `text/` has those that are the same for every runtime.
 //! - [`runtimes`] has a file for each runtime.
-//! - [`serve`] and [`load`] are the two ends of a network.
-//! - [`table`] measures, with a process for each number: [`column`].
+//! - [`mod@serve`] and [`load`] are the two ends of a network.
+//! - [`table`] measures, with a process for each number: [`mod@column`].
 
 // Each runtime has the scenarios as modules of its own.
 #![allow(clippy::duplicate_mod)]

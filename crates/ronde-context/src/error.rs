@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::registers::{self, decline};
+use crate::registers;
 
 /// A cancellation: the value that [`catch_cancelled`](crate::catch_cancelled) gives.
 ///
@@ -251,7 +251,8 @@ impl<T> Future for Raise<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         // Another one is under way, as in another branch of the task: it must not be overwritten.
-        if self.error.is_some() && decline(cx) {
+        if self.error.is_some() && registers::anything_on_its_way() {
+            cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         // Polled a second time, the error is already with a handler that is still to drop us.

@@ -163,9 +163,7 @@ impl Handler {
             (Poll::Pending, Some(error)) => {
                 // Destructors may ask why they run, so the cancellation stays armed meanwhile. For
                 // this handler alone: what they poll, if they poll anything, must not take it.
-                registers::arm_for(id, error.clone());
-                body.set(None);
-                registers::take_armed_for(id);
+                registers::while_taken(id, error.clone(), || body.set(None));
                 Step::Cancelled(error)
             }
             (Poll::Ready(value), taken) => {

@@ -35,6 +35,8 @@ struct Registers {
     armed_for: Cell<HandlerId>,
     /// Invariant: `Some` exactly while `armed_for` is not `NOBODY`.
     armed: Cell<Option<CancelledError>>,
+    /// Is what is armed only shown to destructors? It has been taken.
+    taken: Cell<bool>,
     /// Cancellations whose handlers finished before they could take them; requests once more.
     returned: Cell<Vec<CancelledError>>,
     /// The handler whose body is being polled.
@@ -58,6 +60,7 @@ thread_local! {
             eventful: Cell::new(false),
             armed_for: Cell::new(NOBODY),
             armed: Cell::new(None),
+            taken: Cell::new(false),
             returned: Cell::new(Vec::new()),
             enclosing: Cell::new(ROOT),
             declined: Cell::new(false),
@@ -151,6 +154,7 @@ struct OuterPoll {
     inner: u32,
     declined: bool,
     armed: Option<(HandlerId, CancelledError)>,
+    taken: bool,
     returned: Vec<CancelledError>,
     waiting: Option<Wait>,
 }
@@ -195,6 +199,7 @@ fn suspend_outer_poll(registers: &Registers, in_task: bool) -> Box<OuterPoll> {
         inner: registers.inner.get(),
         declined: registers.declined.replace(false),
         armed: take_armed(registers),
+        taken: registers.taken.replace(false),
         returned: registers.returned.take(),
         waiting: registers.waiting.take(),
     })
@@ -210,6 +215,7 @@ fn resume_outer_poll(registers: &Registers, outer: OuterPoll) {
     registers.declined.set(outer.declined);
     registers.returned.set(outer.returned);
     registers.waiting.set(outer.waiting);
+    registers.taken.set(outer.taken);
     if let Some((whom, error)) = outer.armed {
         set_armed(registers, whom, error);
     }
@@ -296,6 +302,19 @@ pub fn withdraw() {
     });
 }
 
+/// Calls `f` while destructors can see which cancellation `handler` has taken.
+pub(crate) fn while_taken(handler: HandlerId, error: CancelledError, f: impl FnOnce()) {
+    arm_for(handler, error);
+    REGISTERS.with(|registers| registers.taken.set(true));
+    f();
+    take_armed_for(handler);
+}
+
+/// Is a cancellation on its way to some handler, and must not be overwritten by another one?
+pub(crate) fn anything_on_its_way() -> bool {
+    anything_armed() && REGISTERS.with(|registers| !registers.taken.get())
+}
+
 /// Arms a cancellation for one handler.
 pub(crate) fn arm_for(whom: HandlerId, error: CancelledError) {
     REGISTERS.with(|registers| set_armed(registers, whom, error));
@@ -317,6 +336,7 @@ pub(crate) fn raise(error: CancelledError) {
 fn set_armed(registers: &Registers, whom: HandlerId, error: CancelledError) {
     registers.armed_for.set(whom);
     registers.armed.set(Some(error));
+    registers.taken.set(false);
     registers.eventful.set(true);
 }
 
@@ -326,6 +346,7 @@ fn take_armed(registers: &Registers) -> Option<(HandlerId, CancelledError)> {
         return None;
     }
     registers.armed_for.set(NOBODY);
+    registers.taken.set(false);
     registers.armed.take().map(|error| (whom, error))
 }
 
